@@ -1,0 +1,1 @@
+"""Where answers come from: real engines, servers, recorded logs, tasks and their verifiers."""

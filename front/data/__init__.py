@@ -1,0 +1,1 @@
+"""Recorded data shipped with the package."""

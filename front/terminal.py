@@ -1,0 +1,65 @@
+"""What a person sees in the terminal: tables that fit 80 columns, notes, and progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .simulate.atomic import write_text
+
+
+def note(text: str) -> None:
+    """A remark on standard error, so that standard output stays clean for results."""
+    click.echo(text, err=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> None:
+    """Print rows as a table: plain text when piped, never wider than 80 columns."""
+    console = Console(width=min(80, Console().width), highlight=False)
+    grid = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left", box=None)
+    for number, name in enumerate(columns):
+        # the first column names the thing and may fold; figures may not
+        grid.add_column(name, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
+    for row in rows:
+        grid.add_row(*[_cell(value) for value in row])
+    console.print(grid)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else escape(str(value))
+
+
+def points(fraction: float | None) -> str:
+    """An accuracy (0 to 1) in percent, one decimal."""
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+@contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Progress]:
+    """A progress bar on standard error; silent when that is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        bar.add_task(label, total=total)
+        yield bar
+
+
+def write_json(result: Mapping[str, Any], target: str) -> None:
+    """Write ``result`` to the file ``target`` atomically, or to standard output for ``-``."""
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)

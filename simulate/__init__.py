@@ -1,0 +1,1 @@
+"""Worlds and judgements: answer logs, replay, calibration, forecasts, search and validation."""
