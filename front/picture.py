@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-
 from .plots import accuracy_by_cost, accuracy_by_samples, forecast_against_observed, publication
 from .simulate.atomic import whole_file
 from .trial import Trial
