@@ -123,9 +123,7 @@ def fit_difficulty(
         if progress is not None and sweep % 20 == 0:
             progress(sweep / total)
     # chain-major, so that draws of one chain stay together
-    return DifficultyDraws(
-        *(np.concatenate(np.moveaxis(np.stack(part), 0, 1)) for part in zip(*kept, strict=True))
-    )
+    return DifficultyDraws(*(np.concatenate(np.moveaxis(np.stack(part), 0, 1)) for part in zip(*kept, strict=True)))
 
 
 # prior means and standard deviations per family (blanks, correct)
@@ -151,8 +149,13 @@ class _Sampler:
         self.lines[..., 1:] = rng.normal(0, 0.5, (C, 1, J, self.r))
         self.lines[..., 1] = np.where(data.kind == 1, 1.5, 0.2) + rng.normal(0, 0.3, (C, 1, J))
         self.base = self.lines.mean(1)
-        self.family = np.stack([self.base[:, data.kind == k].mean(1) if (data.kind == k).any() else
-                                np.zeros((C, self.r + 1)) for k in (0, 1)], 1)  # chain kind line
+        self.family = np.stack(
+            [
+                self.base[:, data.kind == k].mean(1) if (data.kind == k).any() else np.zeros((C, self.r + 1))
+                for k in (0, 1)
+            ],
+            1,
+        )  # chain kind line
         self.family_var = np.ones((C, 2, self.r + 1))
         self.task_var = np.full((C, 2, self.r + 1), 0.3)
         self.log_sigma = np.log(rng.uniform(0.7, 1.5, (C, self.T, J)))
@@ -170,8 +173,15 @@ class _Sampler:
         self.count = 0
 
     def state(self) -> tuple:
-        return (self.eta.astype(np.float32), self.lines.copy(), np.exp(self.log_sigma), self.own.copy(),
-                self.weights.copy(), self.centres.copy(), self.widths.copy())
+        return (
+            self.eta.astype(np.float32),
+            self.lines.copy(),
+            np.exp(self.log_sigma),
+            self.own.copy(),
+            self.weights.copy(),
+            self.centres.copy(),
+            self.widths.copy(),
+        )
 
     def sweep(self) -> None:
         self.omega = polya_gamma(self.rng, self.n, self.eta)
@@ -207,12 +217,20 @@ class _Sampler:
         pairs = x[..., :, None] * x[..., None, :]
         C, Q = x.shape[:2]
         k = self.r + 1
-        precision = np.stack([
-            np.einsum("cqj,cqa->cja", w[:, m], pairs.reshape(C, Q, k * k)[:, m], optimize=True)
-            for m in (self.task == t for t in range(self.T))
-        ], 1).reshape(C, self.T, -1, k, k)
-        shift = np.stack([np.einsum("cqj,cqa->cja", wz[:, m], x[:, m], optimize=True)
-                          for m in (self.task == t for t in range(self.T))], 1)
+        precision = np.stack(
+            [
+                np.einsum("cqj,cqa->cja", w[:, m], pairs.reshape(C, Q, k * k)[:, m], optimize=True)
+                for m in (self.task == t for t in range(self.T))
+            ],
+            1,
+        ).reshape(C, self.T, -1, k, k)
+        shift = np.stack(
+            [
+                np.einsum("cqj,cqa->cja", wz[:, m], x[:, m], optimize=True)
+                for m in (self.task == t for t in range(self.T))
+            ],
+            1,
+        )
         if self.T == 1:
             prior = 1 / self.family_var[:, self.kind][:, None]
             mean = self.family[:, self.kind][:, None]
@@ -237,7 +255,8 @@ class _Sampler:
             fit = -0.5 * np.log(noise) - 0.5 * (self.omega * mean**2 - 2 * self.kappa * mean) / noise
             fit += 0.5 * self.kappa**2 * var / noise
             return np.einsum("cqj,qt->ctj", fit, self.member, optimize=True) - 0.5 * np.square(
-                (log_sigma - centre) / _LOG_SIGMA_SPREAD)
+                (log_sigma - centre) / _LOG_SIGMA_SPREAD
+            )
 
         now = log_density(self.log_sigma)
         for _ in range(2):
@@ -258,8 +277,9 @@ class _Sampler:
         self.mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
         prior = np.exp(-2 * self.log_sigma)[:, self.task] / self.u
         precision = prior + self.omega
-        self.eta = (prior * self.mean + self.kappa) / precision + self.rng.standard_normal(
-            precision.shape) / np.sqrt(precision)
+        self.eta = (prior * self.mean + self.kappa) / precision + self.rng.standard_normal(precision.shape) / np.sqrt(
+            precision
+        )
 
     def draw_own_scales(self) -> None:
         square = np.square(self.eta - self.mean) * np.exp(-2 * self.log_sigma)[:, self.task]
@@ -268,8 +288,9 @@ class _Sampler:
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
-        tally = np.einsum("cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families,
-                          optimize=True)
+        tally = np.einsum(
+            "cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families, optimize=True
+        )
         draws = self.rng.standard_gamma(tally + np.array([2.0, 4.0, 1.0])) + 1e-9
         self.own = draws / draws.sum(-1, keepdims=True)
 
@@ -281,7 +302,7 @@ class _Sampler:
             total = np.einsum("ctja,jk->cka", gap**2, self.families)
             self.task_var = _inverse_gamma(self.rng, 2 + size[:, None] * self.T / 2, 0.3 + total / 2)
             inner, outer = self.T / self.task_var[:, self.kind], 1 / self.family_var[:, self.kind]
-            mean = (self.lines.sum(1) / self.task_var[:, self.kind] + outer * self.family[:, self.kind])
+            mean = self.lines.sum(1) / self.task_var[:, self.kind] + outer * self.family[:, self.kind]
             precision = inner + outer
             self.base = mean / precision + self.rng.standard_normal(mean.shape) / np.sqrt(precision)
         gap = np.einsum("cja,jk->cka", np.square(self.base - self.family[:, self.kind]), self.families)

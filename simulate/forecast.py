@@ -12,8 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
-from .errors import BadInput
-from .pool_accuracy import EXACT, PLURALITY, cell_accuracy
+from .errors import BadInput, unknown_name
+from .pool_accuracy import PLURALITY, cell_accuracy
 from .posterior import Posterior, Target
 
 RULES = ("mux", SINGLE, PLURALITY)
@@ -28,6 +28,10 @@ class Forecast:
     """What was forecast."""
     halves: Float[np.ndarray, "half draw cell"]
     """Accuracy in each drawn world; the halves differ by simulation noise only."""
+    single_cells: list[Cell]
+    """Self-consistency of each single model at each k, which gains are over."""
+    singles: Float[np.ndarray, "half draw single"]
+    """Their accuracy in the same worlds."""
     posterior: Posterior
     """Where the worlds came from."""
     target: Target
@@ -52,25 +56,22 @@ class Forecast:
         return self.halves.mean((0, 1))
 
     @cached_property
-    def baseline(self) -> list[int | None]:
-        """Per cell, the self-consistency cell of the pool's best single model at the same k."""
-        singles = {(c.models[0], c.samples): i for i, c in enumerate(self.cells) if c.rule == SINGLE}
-        singles |= {
-            (c.models[0], c.samples): i
-            for i, c in enumerate(self.cells)
-            if c.rule == "mux" and len(c.models) == 1 and (c.models[0], c.samples) not in singles
-        }
-        found = []
-        for cell in self.cells:
-            own = [singles[name, cell.samples] for name in cell.models if (name, cell.samples) in singles]
-            found.append(max(own, key=lambda i: self.mean[i]) if len(own) == len(cell.models) else None)
-        return found
+    def baseline(self) -> list[int]:
+        """Per cell, the place in ``singles`` of the pool's best single model by expected accuracy at the same k."""
+        place = {(cell.models[0], cell.samples): i for i, cell in enumerate(self.single_cells)}
+        mean = self.singles.mean((0, 1))
+        return [max((place[name, cell.samples] for name in cell.models), key=lambda i: mean[i]) for cell in self.cells]
 
-    def gain(self, cell: int, over: int) -> Float[np.ndarray, " draw"]:
-        """Draws of one cell's accuracy minus another's, paired: both in the same worlds, on the same questions."""
-        return denoised(self.halves[:, :, cell] - self.halves[:, :, over])
+    @cached_property
+    def gains(self) -> Float[np.ndarray, "draw cell"]:
+        """Draws of each cell's gain over its baseline, paired: both in the same worlds, on the same questions."""
+        return denoised(self.halves - self.singles[:, :, self.baseline])
 
-    def interval(self, draws: Float[np.ndarray, "draw *cell"]) -> tuple[Any, Any]:
+    def difference(self, cell: int, other: int) -> Float[np.ndarray, " draw"]:
+        """Draws of one cell's accuracy minus another's, paired as ``gains`` are."""
+        return denoised(self.halves[:, :, cell] - self.halves[:, :, other])
+
+    def interval(self, draws: Float[np.ndarray, draw * cell]) -> tuple[Any, Any]:
         """The central interval of draws at this forecast's level."""
         tail = (1 - self.level) / 2
         lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
@@ -79,14 +80,7 @@ class Forecast:
     def to_frame(self) -> pd.DataFrame:
         """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain_*, tokens_per_question."""
         lower, upper = self.interval(self.accuracy)
-        over = np.array([-1 if i is None else i for i in self.baseline])
-        gains = denoised(self.halves - self.halves[:, :, np.where(over < 0, 0, over)])
-        gain_lower, gain_upper = self.interval(gains)
-        absent = over < 0
-
-        def shown(values):
-            return np.where(absent, np.nan, values)
-
+        gain_lower, gain_upper = self.interval(self.gains)
         tokens = self.posterior.pilot.tokens
         return pd.DataFrame(
             {
@@ -98,11 +92,11 @@ class Forecast:
                 "sd": self.accuracy.std(0),
                 "lower": lower,
                 "upper": upper,
-                "gain_mean": shown(gains.mean(0)),
-                "gain_sd": shown(gains.std(0)),
-                "gain_lower": shown(gain_lower),
-                "gain_upper": shown(gain_upper),
-                "gain_model": [None if i is None else self.cells[i].models[0] for i in self.baseline],
+                "gain_mean": self.gains.mean(0),
+                "gain_sd": self.gains.std(0),
+                "gain_lower": gain_lower,
+                "gain_upper": gain_upper,
+                "gain_model": [self.single_cells[i].models[0] for i in self.baseline],
                 "tokens_per_question": [tokens_per_question(cell, tokens) for cell in self.cells],
             }
         )
@@ -114,17 +108,14 @@ class Forecast:
         pilot = self.posterior.pilot
         cells = []
         for row, cell in zip(self.to_frame().to_dict("records"), self.cells, strict=True):
-            gain = None
-            if row["gain_model"] is not None:
-                gain = {"over": SINGLE, "model": row["gain_model"]}
-                gain |= {name: float(row[f"gain_{name}"]) for name in ("mean", "sd", "lower", "upper")}
+            gain = {name: float(row[f"gain_{name}"]) for name in ("mean", "sd", "lower", "upper")}
             cells.append(
                 {
                     "rule": cell.rule,
                     "models": list(cell.models),
                     "samples": cell.samples,
                     "accuracy": {name: float(row[name]) for name in ("mean", "sd", "lower", "upper")},
-                    "gain": gain,
+                    "gain": {"over": SINGLE, "model": row["gain_model"], **gain},
                     "tokens_per_question": None if pilot.tokens is None else row["tokens_per_question"],
                 }
             )
@@ -149,7 +140,7 @@ class Forecast:
         }
 
 
-def denoised(halves: Float[np.ndarray, "half draw *cell"]) -> Float[np.ndarray, "draw *cell"]:
+def denoised(halves: Float[np.ndarray, "half draw *cell"]) -> Float[np.ndarray, draw * cell]:
     """Draws with the spread they would have without simulation noise.
 
     The two halves of a draw differ by simulation noise alone, whose variance is therefore known; each
@@ -198,23 +189,29 @@ def forecast(
     samples = sorted(set(samples))
     if not samples or samples[0] < 1:
         raise BadInput(f"samples {samples}: give at least one number of samples, each 1 or more")
+    for rule in rules:
+        if rule not in RULES:
+            raise unknown_name("rule", rule, RULES)
     order = tie_break_order(posterior.pilot.accuracy)
     chosen = pools_in_order(order, pools)
-    shown = [cell for k in samples for cell in cells_of(rules, chosen, [k])]
-    if not shown:
+    cells = [cell for k in samples for cell in cells_of(rules, chosen, [k])]
+    if not cells:
         raise BadInput(f"rules {', '.join(rules)}: none applies to the pools asked for; add rule mux")
     # gains are over single models, which are therefore scored even where only larger pools are wanted
-    cells = list(dict.fromkeys(shown + [Cell(SINGLE, (name,), k) for k in samples for name in order]))
+    members = [name for name in order if any(name in pool for pool in chosen)]
+    singles = [Cell(SINGLE, (name,), k) for k in samples for name in members]
     size = questions or len(posterior.common)
     if draws is None:
         draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     worlds = posterior.blocks(target, questions, draws, seed)
     told = None if progress is None else (lambda done: progress(done / draws))
-    halves = cell_accuracy(worlds, cells, posterior.models, rng, accuracy=posterior.pilot.accuracy, progress=told)
-    made = Forecast(
+    halves = cell_accuracy(worlds, [*cells, *singles], posterior.models, rng, progress=told)
+    return Forecast(
         cells=cells,
-        halves=halves,
+        halves=halves[:, :, : len(cells)],
+        single_cells=singles,
+        singles=halves[:, :, len(cells) :],
         posterior=posterior,
         target=target,
         questions=size,
@@ -223,4 +220,3 @@ def forecast(
         prices=prices,
         notes=list(posterior.pilot.notes),
     )
-    return made

@@ -52,7 +52,6 @@ def cell_accuracy(
     models: Sequence[str],
     rng: np.random.Generator,
     rounds: int = 2,
-    accuracy: Mapping[str, float] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Float[np.ndarray, "half draw cell"]:
     """Accuracy of each cell in each world, over the world's questions; halves differ for simulated rules only.
@@ -63,7 +62,6 @@ def cell_accuracy(
         models: names of the models on the worlds' model axis.
         rng: randomness of the simulated rules.
         rounds: simulated runs per half and world.
-        accuracy: validation accuracies, which some rules use.
         progress: called with the number of worlds finished.
     """
     index = {name: place for place, name in enumerate(models)}
@@ -138,7 +136,7 @@ def _walk(right, upto, tree: Trie, pools: int) -> Float[np.ndarray, "draw pool"]
 def _plurality(world: Population, votes: Mapping[int, list[int]], paths, rng, rounds: int, out) -> None:
     """Play out pooled plurality; samples are nested in k so that curves are smooth, ties split evenly."""
     ks = sorted(votes)
-    draws, questions, models, _ = world.p.shape
+    draws, questions = world.p.shape[:2]
     probabilities = np.concatenate([world.p, world.blank[..., None]], -1)
     probabilities = np.maximum(probabilities, 0)
     probabilities /= probabilities.sum(-1, keepdims=True)
@@ -149,7 +147,7 @@ def _plurality(world: Population, votes: Mapping[int, list[int]], paths, rng, ro
         for half in range(HALVES):
             totals = {k: np.zeros((len(part), len(votes[k]))) for k in ks}
             for _ in range(rounds):
-                counts = np.zeros(part.shape[:-1] + (part.shape[-1] - 1,), np.int16)
+                counts = np.zeros((*part.shape[:-1], part.shape[-1] - 1), np.int16)
                 before = 0
                 for k in ks:
                     counts = counts + rng.multinomial(k - before, part)[..., :-1].astype(np.int16)

@@ -150,9 +150,7 @@ class Posterior:
             task = rng.choice(len(self.tasks), size, p=mix / mix.sum())[None]
             logits = self.difficulty.take(at).new_logits(rng, task, self.kind)
             shares = self.distractors.new_shares(rng, here, task, self.wrong.possible)
-        blank = np.where(
-            self.channel[0] >= 0, expit(logits[..., self.channel[0]]), self.blank_draws[at][:, None]
-        )
+        blank = np.where(self.channel[0] >= 0, expit(logits[..., self.channel[0]]), self.blank_draws[at][:, None])
         right = (1 - blank) * expit(logits[..., self.channel[1]])
         wrong = (1 - blank) * expit(-logits[..., self.channel[1]])
         return Population(np.concatenate([right[..., None], wrong[..., None] * shares], -1), blank, task)
