@@ -40,9 +40,7 @@ def inside(draws: Draws, observed: Cells, level: float = 0.9) -> Bool[np.ndarray
     return (lower <= observed) & (observed <= upper)
 
 
-def coverage(
-    draws: Draws, observed: Cells, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95)
-) -> dict[float, float]:
+def coverage(draws: Draws, observed: Cells, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95)) -> dict[float, float]:
     """Share of cells whose central interval holds the observed value, per nominal level."""
     return {level: float(inside(draws, observed, level).mean()) for level in levels}
 
@@ -82,10 +80,8 @@ class Bands(NamedTuple):
         return bool(((self.lower - 1e-12 <= share) & (share <= self.upper + 1e-12)).all())
 
 
-def uniform_bands(
-    count: int, level: float = 0.95, points: int = 50, simulations: int = 4000, seed: int = 0
-) -> Bands:
-    """Bands that hold the empirical distribution of ``count`` independent uniforms with probability ``level``.
+def uniform_bands(count: int, level: float = 0.95, points: int = 50, simulations: int = 4000, seed: int = 0) -> Bands:
+    """Bands that hold the empirical distribution of ``count`` uniform values with probability ``level``.
 
     Pointwise binomial limits whose common level is tuned by simulation (Säilynoja, Bürkner & Vehtari 2022,
     2103.10522). Cells of one forecast share questions and are not independent: bands fit one value per
