@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,8 +13,13 @@ from ..theory.pools import pool_accuracy_per_question
 from .answers import AnswerCounts, AnswerLog
 from .cells import SINGLE, Cell, tie_break_order
 
+if TYPE_CHECKING:
+    from .rules.evaluate import RuleScore
+
 EXACT = ("mux", SINGLE)
 """Rules whose accuracy is computed exactly; others are averaged over random subsamples."""
+SUBSAMPLES = 64
+"""Random subsamples per question for a rule that is not exact."""
 _POOLS_AT_ONCE = 4096
 
 
@@ -82,6 +87,7 @@ class _Scorer:
     def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], seed: int):
         self.counts, self.accuracy, self.seed = counts, accuracy, seed
         self._laws: dict[int, ModeLaw] = {}
+        self._draws: np.ndarray | None = None
 
     def laws(self, k: int) -> ModeLaw:
         if k not in self._laws:
@@ -99,10 +105,19 @@ class _Scorer:
         if rule in EXACT:
             by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in self.laws(k)))
             return np.asarray(pool_accuracy_per_question(by_model, pools)), np.zeros(len(pools))
-        from .rules.evaluate import subsampled_accuracy
+        found = [self._subsampled(rule, k, pool) for pool in pools]
+        return np.array([score.accuracy for score in found]), np.array([score.monte_carlo_error for score in found])
 
-        accuracy = np.array([self.accuracy[name] for name in self.counts.models])
-        return subsampled_accuracy(rule, self.counts, k, pools, accuracy, self.seed)
+    def _subsampled(self, rule: str, k: int, pool: Bool[np.ndarray, " model"]) -> RuleScore:
+        from .rules.evaluate import rule_on_counts, shuffled_draws
+        from .rules.protocol import rule_named
+
+        if self._draws is None or self._draws.shape[-1] < k:
+            self._draws = shuffled_draws(self.counts, k, SUBSAMPLES, self.seed)
+        names = np.array(self.counts.models)
+        accuracy = np.array([self.accuracy[name] for name in names])
+        order = self._draws[..., :k]
+        return rule_on_counts(rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=order)
 
 
 def _figures(

@@ -111,9 +111,7 @@ def confidently_wrong(seed: int, questions: int = 200, models: int = 4) -> World
     """Two options, so that all wrong mass sits on one answer and a model can be sure of it."""
     rng = np.random.default_rng(seed)
     difficulty = rng.standard_normal((questions, 1))
-    right = _sigmoid(
-        2.5 * (0.3 + _skills(models, 0.4) + difficulty + 0.6 * rng.standard_normal((questions, models)))
-    )
+    right = _sigmoid(2.5 * (0.3 + _skills(models, 0.4) + difficulty + 0.6 * rng.standard_normal((questions, models))))
     blank = np.full((questions, models), 0.01)
     wrong = np.ones((questions, models, 1))
     return World(
@@ -130,9 +128,7 @@ def shared_distractors(seed: int, questions: int = 200, models: int = 4) -> Worl
     """Open answers; when two models err they mostly fall for the same wrong answer."""
     rng = np.random.default_rng(seed)
     difficulty = rng.standard_normal((questions, 1))
-    right = _sigmoid(
-        0.4 + _skills(models) + 1.6 * difficulty + 0.8 * rng.standard_normal((questions, models))
-    )
+    right = _sigmoid(0.4 + _skills(models) + 1.6 * difficulty + 0.8 * rng.standard_normal((questions, models)))
     blank = np.full((questions, models), 0.03)
     wrong = _wrong(rng, questions, models, 7, 0.25, 0.85)
     return World(
@@ -179,9 +175,7 @@ def mixed_tasks(seed: int, questions: int = 200, models: int = 4) -> World:
     ]
     width = max(part.p.shape[-1] for part in parts)
     rng = np.random.default_rng(seed + 3)
-    share = np.concatenate(
-        [np.full(len(part.p), level) for part, level in zip(parts, (0.0, 0.03, 0.25), strict=True)]
-    )
+    share = np.concatenate([np.full(len(part.p), level) for part, level in zip(parts, (0.0, 0.03, 0.25), strict=True)])
     extra = share[:, None] * rng.beta(1.0, 1.0, (questions, models))
     p = np.concatenate([np.pad(part.p, ((0, 0), (0, 0), (0, width - part.p.shape[-1]))) for part in parts])
     blank = np.concatenate([part.blank for part in parts])

@@ -175,15 +175,11 @@ def _population(
             "give p[question, model, class] and blank[question, model]"
         )
     if p.min() < 0 or blank.min() < 0 or not np.allclose(p.sum(-1) + blank, 1, atol=1e-6):
-        raise BadInput(
-            "probabilities must be at least 0 and, with the blank one, sum to 1 per question and model"
-        )
+        raise BadInput("probabilities must be at least 0 and, with the blank one, sum to 1 per question and model")
     names = list(models) if models is not None else [f"model-{i + 1}" for i in range(p.shape[1])]
     groups = list(tasks) if tasks is not None else ["simulated"] * p.shape[0]
     if len(names) != p.shape[1] or len(set(names)) != len(names):
-        raise BadInput(
-            f"{len(set(names))} different model names for {p.shape[1]} models; give one name to each"
-        )
+        raise BadInput(f"{len(set(names))} different model names for {p.shape[1]} models; give one name to each")
     if len(groups) != p.shape[0]:
         raise BadInput(f"{len(groups)} task names for {p.shape[0]} questions; give one task to each")
     return p, blank, names, groups
@@ -193,9 +189,7 @@ def _labels(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Answer string of every class of every question, shuffled among the classes that can occur."""
     possible = np.any(p > 0, axis=1) | (np.arange(p.shape[-1]) == 0)
     size = p.shape[-1]
-    text = np.array(
-        list(string.ascii_uppercase[:size]) if size <= 26 else [str(i) for i in range(size)], object
-    )
+    text = np.array(list(string.ascii_uppercase[:size]) if size <= 26 else [str(i) for i in range(size)], object)
     # impossible classes sort last, so that two options are always A and B
     order = np.argsort(np.where(possible, rng.random(possible.shape), 2.0), axis=-1)
     return text[np.argsort(order, axis=-1)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.logfile import read_log, write_log
 from muxcast.simulate.ready_worlds import WORLDS, world_named
