@@ -69,7 +69,9 @@ def _text(column: pd.Series, name: str, place: _Place, nullable: bool) -> pd.Ser
         kind = "true/false values" if pd.api.types.is_bool_dtype(column) else "numbers"
         if not null.all():
             place.refuse(
-                ~null, name, f"holds {kind}, not text; write it as strings so that equal text means equal answers"
+                ~null,
+                name,
+                f"holds {kind}, not text; write it as strings so that equal text means equal answers",
             )
     if pd.api.types.is_integer_dtype(column):
         values = np.array([None if gone else str(value) for value, gone in zip(values, null, strict=True)], object)
@@ -152,8 +154,10 @@ def _ragged(rows: pd.DataFrame, source: str) -> list[str]:
     if not common.all():
         absent = (size == 0).sum()
         worst = ", ".join(f"{name} lacks {count}" for name, count in absent[absent > 0].items())
-        notes.append(f"{int((~common).sum())} of {len(size)} questions lack a model ({worst}); "
-                     "pools are compared on the questions all models answered")
+        notes.append(
+            f"{int((~common).sum())} of {len(size)} questions lack a model ({worst}); "
+            "pools are compared on the questions all models answered"
+        )
     seen = size.to_numpy()[size.to_numpy() > 0]
     if seen.min() != seen.max():
         notes.append(f"samples per question and model range from {seen.min()} to {seen.max()}")

@@ -66,7 +66,10 @@ def _flip_a_verdict(rows):
 REFUSALS = {
     "missing column": (_without("answer"), "missing column 'answer'"),
     "empty": (lambda rows: rows.iloc[:0], "no rows"),
-    "duplicate": (lambda rows: pd.concat([rows, rows.iloc[[2]]]), "row 25: column 'sample': duplicate sample 2 of"),
+    "duplicate": (
+        lambda rows: pd.concat([rows, rows.iloc[[2]]]),
+        "row 25: column 'sample': duplicate sample 2 of",
+    ),
     "negative": (_with(3, "sample", -1), "row 4: column 'sample': is negative"),
     "fraction": (_with(3, "sample", 0.5), "row 4: column 'sample': is not a whole number"),
     "correct blank": (
