@@ -108,7 +108,7 @@ def show_read_only(path: str, root: str) -> None:
 
 
 def build_root(order: dict[str, Any]) -> None:
-    """Replace the root file system by an empty one holding the interpreter, read-only, and one small folder."""
+    """Replace the root by an empty file system with the interpreter, read-only, and one small folder."""
     call("unshare", NEW_MOUNTS)  # here and not in the keeper, whose /proc must stay
     mount("none", "/", None, RECURSIVE | PRIVATE)
     visible = [path for path in SYSTEM_FOLDERS if os.path.lexists(path)]
@@ -161,7 +161,7 @@ def drop_privileges(was_root: bool) -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
     call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     if not was_root:
-        # in a user namespace the process still holds that namespace's capabilities: bound to nothing, then cleared
+        # in a user namespace the process still holds that namespace's capabilities
         for capability in range(64):
             libc.prctl(24, capability, 0, 0, 0)
         header, empty = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()

@@ -95,7 +95,7 @@ def program(machine: str) -> bytes:
 
 
 def install(libc: Any) -> None:
-    """Bind this process and its children to the filter; ``no_new_privs`` must be set. OSError where refused."""
+    """Bind this process and its children to the filter; OSError where refused (no_new_privs must be set)."""
     code = program(platform.machine())
     buffer = ctypes.create_string_buffer(code, len(code))
 
