@@ -55,9 +55,7 @@ def gain_decomposition(frame: pd.DataFrame, *, questions: int | None = None, ax:
     reached = 100 * frame["accuracy"].to_numpy(float)
     with publication():
         ax = axes_for(ax, (5.4, 1.3 + 0.42 * len(frame)))
-        for place, (now, before) in enumerate(
-            zip(reached, np.concatenate([[0.0], reached[:-1]]), strict=True)
-        ):
+        for place, (now, before) in enumerate(zip(reached, np.concatenate([[0.0], reached[:-1]]), strict=True)):
             colour = "#7f868f" if place == 0 else "#029e73" if now >= before else "#d55e00"
             last = place == len(reached) - 1
             ax.barh(place, now - before, left=before, color=colour, height=0.62, alpha=0.45 if last else 1.0)
