@@ -78,7 +78,7 @@ def confidence_reliability(
 ) -> Axes:
     """How often a model is right, given how many of its samples agree.
 
-    SLM-MUX compares the confidences of different models as if they meant the same; where these curves part, they do not.
+    SLM-MUX compares confidences of different models as if they meant the same; where these curves part, they do not.
 
     Args:
         frame: columns ``model``, ``confidence`` (top count over k, 0 to 1), ``correct`` (share right at that
