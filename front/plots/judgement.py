@@ -102,7 +102,9 @@ def coverage(
     with publication():
         ax = axes_for(ax, (5.4, 4.4))
         ax.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        ax.plot(100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4)
+        ax.plot(
+            100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4, clip_on=False
+        )
         ax.text(3, 96, "cautious", va="top")
         ax.text(97, 4, "overconfident", ha="right")
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal level of the interval (%)")

@@ -12,13 +12,12 @@ from ..simulate.atomic import write_text
 from ..simulate.errors import BadInput
 from .sections import (
     asked_section,
-    cost_section,
+    curves_section,
     diagnostics_section,
     judgement_section,
     plans_section,
     pool_section,
     provenance_section,
-    samples_section,
     verdict,
 )
 
@@ -81,9 +80,8 @@ def report_html(results: Results, title: str = "SLM-MUX forecast") -> str:
         raise BadInput("nothing to report: give a forecast, a validation or a replay (each verb's --json writes one)")
     sections: Sequence[tuple[str, str, str]] = [
         ("asked", "What was asked", asked_section(results)),
-        ("samples", "Accuracy against samples", samples_section(results)),
+        ("curves", "Accuracy against samples and cost", curves_section(results)),
         ("plans-section", "All plans", plans_section(results)),
-        ("cost", "Accuracy against cost", cost_section(results)),
         ("judgement", "Forecast against what happened", judgement_section(results)),
         ("pool", "Inside the pool", pool_section(results)),
         ("diagnostics", "Diagnostics and cautions", diagnostics_section(results)),

@@ -93,9 +93,9 @@ def asked_section(results: Results) -> str:
         items.append(("samples per question and model", " to ".join(str(c) for c in _ends(counts)), ""))
         items.append(("models", f"{len(pilot.get('models', []))}", ""))
     if target:
-        kinds = {"same": "more samples of the same questions", "new": "new questions"}
+        kinds = {"same": "the same questions", "new": "new questions"}
         kind = target.get("kind", "")
-        items.append(("forecast for", kinds.get(kind, kind), f"{target.get('questions') or 0:,} questions"))
+        items.append(("about", kinds.get(kind, kind), f"{target.get('questions') or 0:,} of them"))
     items.append(("plans compared", f"{len(source['cells']):,}", "pool, rule and samples k"))
     if source.get("level"):
         items.append(("intervals", f"{100 * source['level']:.0f} %", "of the expected accuracy"))
@@ -110,21 +110,29 @@ def asked_section(results: Results) -> str:
     return text
 
 
-def samples_section(results: Results) -> str:
+def curves_section(results: Results) -> str:
+    """Accuracy against samples, and against cost."""
     source = results.forecast or results.replay or results.validation
     assert source is not None
     frame = frame_of(source)
     seen = frame_of(results.validation) if results.validation else None
     note = "Open marks are what was observed, with one standard error." if seen is not None else ""
-    return _grid(
-        inline_figure(
-            "figure-samples",
-            "Accuracy against samples per model: every model alone, the best pools, and other rules on the best pool.",
-            lambda ax: accuracy_by_samples(frame, observed=seen, ax=ax),
-            (5.4, 5.0),
-            note,
-        )
+    figures = inline_figure(
+        "figure-samples",
+        "Accuracy against samples per model: every model alone, the best pools, and other rules on the best pool.",
+        lambda ax: accuracy_by_samples(frame, observed=seen, ax=ax),
+        (4.8, 4.9),
+        note,
     )
+    plan = _recommended(results)
+    figures += inline_figure(
+        "figure-cost",
+        "Accuracy against cost: one point a plan, the Pareto front, and the recommended plan.",
+        lambda ax: accuracy_by_cost(frame, recommended=plan, ax=ax),
+        (4.8, 4.6),
+        "Plans below the line are beaten by one that costs no more.",
+    )
+    return _grid(figures) + _break_even(results.plan)
 
 
 def plans_section(results: Results) -> str:
@@ -145,23 +153,6 @@ def plans_section(results: Results) -> str:
         )
         frame = frame.merge(costs, on=key, how="left")
     return plan_table(frame, _recommended(results), source.get("level"))
-
-
-def cost_section(results: Results) -> str:
-    source = results.forecast or results.replay
-    if source is None:
-        return ""
-    frame, plan = frame_of(source), _recommended(results)
-    text = _grid(
-        inline_figure(
-            "figure-cost",
-            "Accuracy against cost: one point a plan, the Pareto front, and the recommended plan.",
-            lambda ax: accuracy_by_cost(frame, recommended=plan, ax=ax),
-            (5.4, 4.8),
-            "Plans below the line are beaten by one that costs no more.",
-        )
-    )
-    return text + _break_even(results.plan)
 
 
 def _break_even(plan: Document | None) -> str:
@@ -194,7 +185,7 @@ def judgement_section(results: Results) -> str:
             f"figure-{name}",
             "Forecast against observed accuracy, one mark a plan; on the dashed line they agree.",
             lambda ax, frame=frame, count=count: forecast_against_observed(frame, questions=count, ax=ax),
-            (5.4, 5.6),
+            (4.8, 5.6),
             "Marks that lie close together share questions and models and are no independent evidence.",
         )
         figures += _calibration_figures(frame, name)
@@ -230,13 +221,13 @@ def _calibration_figures(frame: pd.DataFrame, name: str) -> str:
         f"figure-{name}-coverage",
         "Coverage: share of plans inside the interval, against the interval's nominal level.",
         lambda ax: coverage(_LEVELS, share, cells=len(frame), ax=ax),
-        (5.4, 4.6),
+        (4.8, 4.6),
         "Forecast and sampling noise together, read as normal.",
     ) + inline_figure(
         f"figure-{name}-pit",
         "Where the observations fell in their forecast distributions (PIT); flat is calibrated.",
         lambda ax: pit(place, ax=ax),
-        (5.4, 3.4),
+        (4.8, 3.4),
         "Plans share questions and models, so the bars are not independent.",
     )
 
@@ -259,7 +250,7 @@ def pool_section(results: Results) -> str:
             "Where the accuracy comes from: one sample, voting, choosing among models, and what a perfect selector "
             "could still add.",
             lambda ax: gain_decomposition(steps, questions=count, ax=ax),
-            (5.4, 1.3 + 0.42 * len(steps)),
+            (4.8, 1.3 + 0.42 * len(steps)),
         )
     if found.get("attribution"):
         shares = pd.DataFrame(found["attribution"])
@@ -267,7 +258,7 @@ def pool_section(results: Results) -> str:
             "figure-attribution",
             "Which model's answer is given, and how often it is right.",
             lambda ax: attribution(shares, questions=count, ax=ax),
-            (5.4, 1.6 + 0.34 * len(shares)),
+            (4.8, 1.6 + 0.34 * len(shares)),
         )
     if found.get("reliability"):
         points = pd.DataFrame(found["reliability"])
@@ -275,7 +266,7 @@ def pool_section(results: Results) -> str:
             "figure-reliability",
             "Confidence of each model against how often it is right at that confidence.",
             lambda ax: confidence_reliability(points, samples=found["samples"], questions=count, ax=ax),
-            (5.4, 4.8),
+            (4.8, 4.8),
             "SLM-MUX compares confidences across models as if they meant the same; where the curves part, they do not.",
         )
     return text + _grid(figures)

@@ -126,7 +126,8 @@ def _head(name: str, first: str) -> str:
     """A column head; ``first`` is the direction of the first press, empty for a column that is not sorted by."""
     if not first:
         return f'<th scope="col">{escape(name)}</th>'
-    return f'<th scope="col" data-first="{first}"><button type="button">{escape(name)}</button></th>'
+    style = ' class="text"' if name in ("rule", "inside") else ""
+    return f'<th scope="col" data-first="{first}"{style}><button type="button">{escape(name)}</button></th>'
 
 
 def _known(frame: pd.DataFrame, column: str) -> bool:
