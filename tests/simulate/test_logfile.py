@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import muxcast
 import numpy as np
 import pandas as pd
 import pytest
-
-import muxcast
 from muxcast.simulate.answers import AnswerLog
 from muxcast.simulate.errors import BadInput
 
@@ -66,7 +65,10 @@ def _flip_a_verdict(rows):
 REFUSALS = {
     "missing column": (_without("answer"), "missing column 'answer'"),
     "empty": (lambda rows: rows.iloc[:0], "no rows"),
-    "duplicate": (lambda rows: pd.concat([rows, rows.iloc[[2]]]), "row 25: column 'sample': duplicate sample 2 of"),
+    "duplicate": (
+        lambda rows: pd.concat([rows, rows.iloc[[2]]]),
+        "row 25: column 'sample': duplicate sample 2 of",
+    ),
     "negative": (_with(3, "sample", -1), "row 4: column 'sample': is negative"),
     "fraction": (_with(3, "sample", 0.5), "row 4: column 'sample': is not a whole number"),
     "correct blank": (
@@ -116,7 +118,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, small_rows, 
     log = AnswerLog.from_rows(small_rows)
     muxcast.write_log(log, target)
     before = target.read_bytes()
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        pd.DataFrame, "to_parquet", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         muxcast.write_log(log, target)
     assert target.read_bytes() == before
