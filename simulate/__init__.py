@@ -1,1 +1,17 @@
 """Worlds and judgements: answer logs, replay, calibration, forecasts, search and validation."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "answers": ["AnswerCounts", "AnswerLog"],
+        "atomic": ["whole_file", "write_text"],
+        "cells": ["Cell", "cells_of", "pools_in_order", "tie_break_order"],
+        "errors": ["BadInput"],
+        "logfile": ["read_log", "write_log"],
+        "observing": ["Observed", "observe", "standard_error"],
+        "replay": ["Replay"],
+        "validation": ["Validation", "read_forecast", "validate"],
+    },
+)

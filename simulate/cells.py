@@ -46,7 +46,7 @@ def pools_in_order(order: Sequence[str], pools: Iterable[Sequence[str]] | None) 
         if len(order) > MOST_MODELS:
             raise BadInput(
                 f"--pools all: {len(order)} models have {2 ** len(order) - 1:,} pools; "
-                f"name the pools wanted, or search them with `muxcast search` (all pools are listed up to {MOST_MODELS} models)"
+                f"name the pools wanted, or use `muxcast search` (all pools are listed up to {MOST_MODELS} models)"
             )
         return [pool for size in range(1, len(order) + 1) for pool in combinations(order, size)]
     rank = {name: place for place, name in enumerate(order)}

@@ -50,7 +50,10 @@ def parse_rules(text: str) -> list[str]:
 
 
 json_option = click.option(
-    "--json", "json_out", metavar="FILE", help="Write the full result as JSON to FILE, or - for standard output."
+    "--json",
+    "json_out",
+    metavar="FILE",
+    help="Write the full result as JSON to FILE, or - for standard output.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 samples_option = click.option(

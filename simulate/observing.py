@@ -1,0 +1,180 @@
+"""Observing: the figures of a set of cells on a log of answers, exact where the law of the mode allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..theory.consistency import ModeLaw, laws_of_counts
+from ..theory.pools import pool_accuracy_per_question
+from .answers import AnswerCounts, AnswerLog
+from .cells import SINGLE, Cell, tie_break_order
+
+if TYPE_CHECKING:
+    from .rules.evaluate import RuleScore
+
+EXACT = ("mux", SINGLE)
+"""Rules whose accuracy is computed exactly; others are averaged over random subsamples."""
+SUBSAMPLES = 64
+"""Random subsamples per question for a rule that is not exact."""
+_POOLS_AT_ONCE = 4096
+
+
+class Observed(NamedTuple):
+    """Figures per cell on one log; accuracies and gains are fractions."""
+
+    mean: Float[np.ndarray, " cell"]
+    """Accuracy, averaged over all ways to take k of the logged samples."""
+    sd: Float[np.ndarray, " cell"]
+    """Standard error over questions: the questions are a sample of those one could ask."""
+    noise: Float[np.ndarray, " cell"]
+    """Standard error given the questions: the answers are a sample of those the models could give."""
+    simulation_sd: Float[np.ndarray, " cell"]
+    """Standard error of the Monte Carlo average alone; 0 where the figure is exact."""
+    gain: Float[np.ndarray, " cell"]
+    """Accuracy minus that of one model with self-consistency at the same k."""
+    gain_sd: Float[np.ndarray, " cell"]
+    """Standard error of the gain over questions; paired, so tighter than that of either accuracy."""
+    best_single: list[str]
+    """The model each gain is over."""
+    questions: list[tuple[str, str]]
+    """(task, question) pairs that were scored."""
+
+
+def observe(
+    log: AnswerLog,
+    cells: Sequence[Cell],
+    accuracy: Mapping[str, float],
+    *,
+    baselines: Sequence[str | None] | None = None,
+    seed: int = 0,
+) -> Observed:
+    """Score ``cells`` on the questions that all their models answered.
+
+    Args:
+        log: answers, at least ``samples`` of every model and question of a cell.
+        cells: what to score; pools may be in any order, ``accuracy`` decides ties.
+        accuracy: validation accuracy per model.
+        baselines: per cell, the model its gain is over; None for the pool's best on this log.
+        seed: of the subsamples of rules that are not exact.
+    """
+    order = tie_break_order({name: accuracy[name] for cell in cells for name in cell.models})
+    counts = log.counts(order)
+    baselines = baselines or [None] * len(cells)
+    rows: list[tuple[float | str, ...] | None] = [None] * len(cells)
+    for k in sorted({cell.samples for cell in cells}):
+        at_k = [place for place, cell in enumerate(cells) if cell.samples == k]
+        able = [name for name in order if any(name in cells[place].models for place in at_k)]
+        scorer = _Scorer(_only(counts, [order.index(name) for name in able]), accuracy, seed)
+        for rule in dict.fromkeys(cells[place].rule for place in at_k):
+            same = [place for place in at_k if cells[place].rule == rule]
+            for start in range(0, len(same), _POOLS_AT_ONCE):
+                block = same[start : start + _POOLS_AT_ONCE]
+                pools = np.array([[name in cells[place].models for name in able] for place in block], bool)
+                over = [baselines[place] for place in block]
+                for place, row in zip(block, _figures(scorer, rule, k, pools, over), strict=True):
+                    rows[place] = row
+    *figures, best = zip(*rows, strict=True)  # type: ignore[arg-type]
+    return Observed(*(np.array(figure, float) for figure in figures), list(best), counts.questions)
+
+
+class _Scorer:
+    """Per-question scores of pools on one table of counts, remembering the laws of each k."""
+
+    def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], seed: int):
+        self.counts, self.accuracy, self.seed = counts, accuracy, seed
+        self._laws: dict[int, ModeLaw] = {}
+        self._draws: np.ndarray | None = None
+
+    def laws(self, k: int) -> ModeLaw:
+        if k not in self._laws:
+            self._laws[k] = laws_of_counts(self.counts.classes, self.counts.blanks, self.counts.right, k)
+        return self._laws[k]
+
+    def single(self, k: int) -> Float[np.ndarray, "question model"]:
+        """Self-consistency accuracy, maj@k."""
+        return np.asarray(self.laws(k).correct).sum(-1)
+
+    def pools(
+        self, rule: str, k: int, pools: Bool[np.ndarray, "pool model"]
+    ) -> tuple[Float[np.ndarray, "pool question"], Float[np.ndarray, " pool"]]:
+        """Scores, and the Monte Carlo error of each pool's mean."""
+        if rule in EXACT:
+            by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in self.laws(k)))
+            return np.asarray(pool_accuracy_per_question(by_model, pools)), np.zeros(len(pools))
+        found = [self._subsampled(rule, k, pool) for pool in pools]
+        return np.array([score.accuracy for score in found]), np.array([score.monte_carlo_error for score in found])
+
+    def _subsampled(self, rule: str, k: int, pool: Bool[np.ndarray, " model"]) -> RuleScore:
+        from .rules.evaluate import rule_on_counts, shuffled_draws
+        from .rules.protocol import rule_named
+
+        if self._draws is None or self._draws.shape[-1] < k:
+            self._draws = shuffled_draws(self.counts, k, SUBSAMPLES, self.seed)
+        names = np.array(self.counts.models)
+        accuracy = np.array([self.accuracy[name] for name in names])
+        order = self._draws[..., :k]
+        return rule_on_counts(rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=order)
+
+
+def _figures(
+    scorer: _Scorer, rule: str, k: int, pools: Bool[np.ndarray, "pool model"], over: Sequence[str | None]
+) -> list[tuple[float | str, ...]]:
+    names = scorer.counts.models
+    single = scorer.single(k)
+    scores, simulation_sd = scorer.pools(rule, k, pools)
+    best = np.where(pools, single.mean(0), -1.0).argmax(1)
+    best = np.array([names.index(name) if name in names else own for name, own in zip(over, best, strict=True)])
+    difference = scores - single.T[best]
+    columns = (
+        scores.mean(1),
+        standard_error(scores),
+        _answer_noise(scorer, rule, k, pools, scores),
+        simulation_sd,
+        difference.mean(1),
+        standard_error(difference),
+        np.array(names, object)[best],
+    )
+    return list(zip(*columns, strict=True))
+
+
+def standard_error(scores: Float[np.ndarray, "*batch question"]) -> Float[np.ndarray, "*batch"]:
+    """Standard error of the mean over questions, sqrt(sum (s - mean)^2 / (n (n - 1))); nan for one question.
+
+    Source: Miller (2024), arXiv 2411.00640, equation 1.
+    """
+    n = scores.shape[-1]
+    if n < 2:
+        return np.full(scores.shape[:-1], np.nan)
+    return scores.std(-1, ddof=1) / np.sqrt(n)
+
+
+def _answer_noise(
+    scorer: _Scorer,
+    rule: str,
+    k: int,
+    pools: Bool[np.ndarray, "pool model"],
+    scores: Float[np.ndarray, "pool question"],
+) -> Float[np.ndarray, " pool"]:
+    """Standard error of the mean score given the questions, from above.
+
+    The score of a question is a U-statistic of degree k in n samples, whose variance is at most k/n that of
+    one draw of k, a (1 - a) (Hoeffding 1948). Near k = n the scores are themselves single draws and a (1 - a)
+    of them would vanish, so a is taken at n/2 there.
+    """
+    n = int(scorer.counts.samples.min())
+    if rule in EXACT and 2 * k > n > 1:
+        scores, _ = scorer.pools(rule, n // 2, pools)
+    share = min(k / n, 1.0)
+    return np.sqrt(share * (scores * (1 - scores)).sum(1)) / scores.shape[1]
+
+
+def _only(counts: AnswerCounts, columns: list[int]) -> AnswerCounts:
+    return counts._replace(
+        classes=counts.classes[:, columns],
+        blanks=counts.blanks[:, columns],
+        models=[counts.models[column] for column in columns],
+    )
