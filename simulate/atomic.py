@@ -19,13 +19,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     if not target.parent.is_dir():
-        raise BadInput(
-            f"{target}: the folder {target.parent} does not exist; create it or choose another path"
-        )
+        raise BadInput(f"{target}: the folder {target.parent} does not exist; create it or choose another path")
     # the ending is kept, since writers choose their format by it
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix="".join(target.suffixes)
-    )
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix="".join(target.suffixes))
     os.close(handle)
     temporary = Path(name)
     try:

@@ -74,13 +74,9 @@ def _text(column: pd.Series, name: str, place: _Place, nullable: bool) -> pd.Ser
                 f"holds {kind}, not text; write it as strings so that equal text means equal answers",
             )
     if pd.api.types.is_integer_dtype(column):
-        values = np.array(
-            [None if gone else str(value) for value, gone in zip(values, null, strict=True)], object
-        )
+        values = np.array([None if gone else str(value) for value, gone in zip(values, null, strict=True)], object)
     else:
-        wrong = np.array(
-            [not gone and not isinstance(value, str) for value, gone in zip(values, null, strict=True)]
-        )
+        wrong = np.array([not gone and not isinstance(value, str) for value, gone in zip(values, null, strict=True)])
         place.refuse(wrong, name, "is not text; write it as a string so that equal text means equal answers")
         values = np.where(null, None, values)
     if not nullable:
@@ -95,9 +91,7 @@ def _whole(column: pd.Series, name: str, place: _Place, nullable: bool) -> pd.Se
     if not nullable:
         place.refuse(null, name, "is null; every sample needs its index, counted from 0")
     place.refuse(~null & ~np.isfinite(value), name, "is not a number; use a whole number of at least 0")
-    place.refuse(
-        ~null & (value != np.floor(value)), name, "is not a whole number; use a whole number of at least 0"
-    )
+    place.refuse(~null & (value != np.floor(value)), name, "is not a whole number; use a whole number of at least 0")
     place.refuse(~null & (value < 0), name, "is negative; use a whole number of at least 0")
     if nullable:
         return pd.Series(np.where(null, np.nan, value), name=name).astype("Int64")
@@ -110,17 +104,13 @@ def _truth(column: pd.Series, place: _Place) -> pd.Series:
     null = pd.isna(column).to_numpy()
     place.refuse(null, "correct", "is null; say true or false for every sample (a blank answer is false)")
     mapped = [_TRUE.get(str(value).strip().lower()) for value in column]
-    place.refuse(
-        np.array([value is None for value in mapped]), "correct", "is neither true nor false; use one of them"
-    )
+    place.refuse(np.array([value is None for value in mapped]), "correct", "is neither true nor false; use one of them")
     return pd.Series(mapped, dtype=bool, name="correct")
 
 
 def _refuse_correct_blank(rows: pd.DataFrame, place: _Place) -> None:
     bad = (rows["correct"] & rows["answer"].isna()).to_numpy()
-    place.refuse(
-        bad, "correct", "is true for a blank answer; a null answer is never correct, set it to false"
-    )
+    place.refuse(bad, "correct", "is true for a blank answer; a null answer is never correct, set it to false")
 
 
 def _refuse_two_verdicts(rows: pd.DataFrame, place: _Place) -> None:

@@ -70,9 +70,7 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, int]:
         return pq.read_table(path).to_pandas(), 1
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).split(". ")[0]
-        raise BadInput(
-            f"{path}: not a readable Parquet file ({reason}); write it again or use .jsonl"
-        ) from None
+        raise BadInput(f"{path}: not a readable Parquet file ({reason}); write it again or use .jsonl") from None
 
 
 def _read_jsonl(path: Path) -> tuple[pd.DataFrame, int]:
@@ -84,9 +82,7 @@ def _read_jsonl(path: Path) -> tuple[pd.DataFrame, int]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise BadInput(
-                    f"{path}: row {number}: not valid JSON ({error.msg}); one object per line"
-                ) from None
+                raise BadInput(f"{path}: row {number}: not valid JSON ({error.msg}); one object per line") from None
             if not isinstance(row, dict):
                 raise BadInput(f"{path}: row {number}: not a JSON object; write one object per line")
             rows.append(row)
@@ -107,9 +103,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, int]:
     except pd.errors.EmptyDataError:
         raise BadInput(f"{path}: the file is empty; draw or import some samples first") from None
     except pd.errors.ParserError as error:
-        raise BadInput(
-            f"{path}: not a readable CSV file ({str(error).strip()}); quote fields with commas"
-        ) from None
+        raise BadInput(f"{path}: not a readable CSV file ({str(error).strip()}); quote fields with commas") from None
     return rows, 2  # row 1 is the header
 
 

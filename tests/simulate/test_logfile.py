@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import muxcast
 import numpy as np
 import pandas as pd
 import pytest
+
+import muxcast
 from muxcast.simulate.answers import AnswerLog
 from muxcast.simulate.errors import BadInput
 
@@ -118,9 +119,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, small_rows, 
     log = AnswerLog.from_rows(small_rows)
     muxcast.write_log(log, target)
     before = target.read_bytes()
-    monkeypatch.setattr(
-        pd.DataFrame, "to_parquet", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
-    )
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         muxcast.write_log(log, target)
     assert target.read_bytes() == before
