@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ...theory.consistency import ModeLaw, laws_of_counts
+from ...theory.consistency import ModeLaw
+from ...theory.tables import laws_of_counts
 from ...theory.pools import pool_accuracy
 from ..answers import AnswerCounts
 from ..errors import BadInput
