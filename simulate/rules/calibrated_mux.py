@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import isotonic_regression
 
-from ...theory.consistency import laws_of_counts
+from ...theory.tables import laws_of_counts
 from ..answers import AnswerCounts
 from .protocol import Answers, confidence, modes, most, preferred, register
 
