@@ -16,6 +16,8 @@ from .protocol import Answers, modes, most, register
 
 PRIOR = 2.0
 """Weight, in answers, of a model's own accuracy in its accuracy on one question."""
+TEMPER = 0.25
+"""Weight of one pilot answer: few pilot questions stand for many, so each is blurred."""
 
 
 class Difficulties(NamedTuple):
@@ -52,7 +54,8 @@ def learn_difficulties(pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"
     """
     right, given = pilot.correct, pilot.classes.sum(-1)
     share = np.clip(right.sum(0) / np.maximum(given.sum(0), 1), 0.02, 0.98)
-    a, b = right + PRIOR * share, given - right + PRIOR * (1 - share)
+    a = TEMPER * right + PRIOR * share
+    b = TEMPER * (given - right) + PRIOR * (1 - share)
     return difficulties(a, b, _scatter(pilot), samples)
 
 
