@@ -19,6 +19,7 @@ VERBS = {
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
     "validate": "Score a forecast against what really happened.",
     "plan": "Which pool at how many samples is worth its cost.",
+    "pilot-size": "How many questions and samples a pilot needs.",
     "agreement": "What a log without reference answers can say of its models.",
 }
 
