@@ -84,9 +84,7 @@ def cluster(answers: Sequence[str | None], equivalence: Equivalence) -> Clusters
     return Clusters(label, [medoid for _, medoid, _ in found], np.array([-size for size, _, _ in found]))
 
 
-def _complete_linkage(
-    alike: Float[np.ndarray, "answer answer"], threshold: float
-) -> Int[np.ndarray, " answer"]:
+def _complete_linkage(alike: Float[np.ndarray, "answer answer"], threshold: float) -> Int[np.ndarray, " answer"]:
     if len(alike) == 1:
         return np.zeros(1, int)
     from scipy.cluster.hierarchy import fcluster, linkage
@@ -141,9 +139,7 @@ def mathematical() -> Equivalence:
     try:
         from math_verify import parse, verify  # type: ignore[import-not-found]
     except ImportError as problem:
-        raise BadInput(
-            "equivalence math: needs the package math-verify; pip install 'muxcast[tasks]'"
-        ) from problem
+        raise BadInput("equivalence math: needs the package math-verify; pip install 'muxcast[tasks]'") from problem
 
     def similarity(answers: Sequence[str]) -> Float[np.ndarray, "answer answer"]:
         parsed = [parse(f"${answer}$") or parse(answer) for answer in answers]
@@ -151,9 +147,7 @@ def mathematical() -> Equivalence:
         for i in range(len(answers)):
             for j in range(i):
                 # verify() treats its first argument as the reference, so equivalence asks both ways
-                same = bool(
-                    parsed[i] and parsed[j] and verify(parsed[i], parsed[j]) and verify(parsed[j], parsed[i])
-                )
+                same = bool(parsed[i] and parsed[j] and verify(parsed[i], parsed[j]) and verify(parsed[j], parsed[i]))
                 alike[i, j] = alike[j, i] = same
         return alike
 
@@ -193,11 +187,7 @@ class _Plain(ast.NodeTransformer):
         if outermost:
             self.names = _bound_names(node)
         first = node.body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
             node.body = node.body[1:] or [ast.Pass()]
         node.returns = None
         if not outermost and self.names is not None:
@@ -264,9 +254,7 @@ def embedding(threshold: float = 0.9, embed: Embed | None = None) -> Equivalence
         BadInput: a threshold outside (0, 1], or no embedding model at hand.
     """
     if not 0 < threshold <= 1:
-        raise BadInput(
-            f"equivalence embedding:{threshold}: the threshold is a cosine above 0 and at most 1; try 0.9"
-        )
+        raise BadInput(f"equivalence embedding:{threshold}: the threshold is a cosine above 0 and at most 1; try 0.9")
     vectors = embed or _packaged_embedding()
 
     def similarity(answers: Sequence[str]) -> Float[np.ndarray, "answer answer"]:
