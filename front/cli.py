@@ -20,6 +20,7 @@ VERBS = {
     "validate": "Score a forecast against what really happened.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
+    "pilot-size": "How many questions and samples a pilot needs.",
     "agreement": "What a log without reference answers can say of its models.",
 }
 
