@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import click
 
@@ -25,16 +26,21 @@ def command(json_out):
       muxcast doctor --json -
     """
     from ..doctor import examine
-    from ..terminal import table, write_json
+    from ..terminal import write_json
 
     found = examine()
     if json_out:
         write_json(found.to_json(), json_out)
     if json_out != "-":
         click.echo("\n".join(f"{name}: {value}" for name, value in found.machine.items()) + "\n")
-        rows = [(part.name, "yes" if part.ready else "no", part.detail) for part in found.parts]
-        table("What can run here", ["part", "ready", "found"], rows)
         for part in found.parts:
+            mark = click.style("yes", fg="green") if part.ready else click.style("no ", fg="yellow")
+            click.echo(f"{mark}  {part.name}")
+            click.echo(_indented(part.detail))
             if part.remedy:
-                click.echo(f"\n{part.name}: {part.remedy}")
+                click.echo(_indented(f"do: {part.remedy}"))
     sys.exit(0 if all(part.ready for part in found.parts if part.core) else 1)
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, 80, initial_indent=" " * 5, subsequent_indent=" " * 9, break_on_hyphens=False)
