@@ -17,6 +17,8 @@ VERBS = {
     "quickstart": "The whole job on the recorded example pool, offline.",
     "forecast": "From a pilot log, what each pool will score, and how sure we are.",
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
+    "report": "One self-contained HTML page from a folder of results.",
+    "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
