@@ -4,7 +4,7 @@ For models in tie-break order, writing j ≺ i for j preferred to i,
 
 .. math:: \mathrm{Acc} = \sum_i \sum_{m \ge 1} R_i(m) \prod_{j ≺ i} P(T_j < m) \prod_{j ≻ i} P(T_j \le m).
 
-Source: ours, from Algorithm 1 of arXiv 2510.05077. A question on which every sample is blank has no answer and is wrong.
+Source: ours, from Algorithm 1 of arXiv 2510.05077. All blank is wrong.
 """
 
 from __future__ import annotations
