@@ -18,6 +18,8 @@ VERBS = {
     "forecast": "From a pilot log, what each pool will score, and how sure we are.",
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
     "validate": "Score a forecast against what really happened.",
+    "plan": "Which pool at how many samples is worth its cost.",
+    "agreement": "What a log without reference answers can say of its models.",
 }
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..theory.consistency import ModeLaw, laws_of_counts
+from ..theory.consistency import ModeLaw
 from ..theory.pools import pool_accuracy_per_question
+from ..theory.tables import sweep_of_counts
 from .answers import AnswerCounts, AnswerLog
 from .cells import SINGLE, Cell, tie_break_order
 
@@ -65,15 +66,15 @@ def observe(
     counts = log.counts(order)
     baselines = baselines or [None] * len(cells)
     rows: list[tuple[float | str, ...] | None] = [None] * len(cells)
-    for k in sorted({cell.samples for cell in cells}):
+    ks = sorted({cell.samples for cell in cells})
+    scorer = _Scorer(counts, accuracy, max(ks), seed)
+    for k in ks:
         at_k = [place for place, cell in enumerate(cells) if cell.samples == k]
-        able = [name for name in order if any(name in cells[place].models for place in at_k)]
-        scorer = _Scorer(_only(counts, [order.index(name) for name in able]), accuracy, seed)
         for rule in dict.fromkeys(cells[place].rule for place in at_k):
             same = [place for place in at_k if cells[place].rule == rule]
             for start in range(0, len(same), _POOLS_AT_ONCE):
                 block = same[start : start + _POOLS_AT_ONCE]
-                pools = np.array([[name in cells[place].models for name in able] for place in block], bool)
+                pools = np.array([[name in cells[place].models for name in order] for place in block], bool)
                 over = [baselines[place] for place in block]
                 for place, row in zip(block, _figures(scorer, rule, k, pools, over), strict=True):
                     rows[place] = row
@@ -82,17 +83,16 @@ def observe(
 
 
 class _Scorer:
-    """Per-question scores of pools on one table of counts, remembering the laws of each k."""
+    """Per-question scores of pools on one table of counts."""
 
-    def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], seed: int):
+    def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], most: int, seed: int):
         self.counts, self.accuracy, self.seed = counts, accuracy, seed
-        self._laws: dict[int, ModeLaw] = {}
+        self._sweep = sweep_of_counts(counts.classes, counts.blanks, counts.right, most)
         self._draws: np.ndarray | None = None
 
     def laws(self, k: int) -> ModeLaw:
-        if k not in self._laws:
-            self._laws[k] = laws_of_counts(self.counts.classes, self.counts.blanks, self.counts.right, k)
-        return self._laws[k]
+        """Laws [question, model, m]; nan for a question and model with fewer than k samples."""
+        return self._sweep.law(k)
 
     def single(self, k: int) -> Float[np.ndarray, "question model"]:
         """Self-consistency accuracy, maj@k."""
@@ -170,11 +170,3 @@ def _answer_noise(
         scores, _ = scorer.pools(rule, n // 2, pools)
     share = min(k / n, 1.0)
     return np.sqrt(share * (scores * (1 - scores)).sum(1)) / scores.shape[1]
-
-
-def _only(counts: AnswerCounts, columns: list[int]) -> AnswerCounts:
-    return counts._replace(
-        classes=counts.classes[:, columns],
-        blanks=counts.blanks[:, columns],
-        models=[counts.models[column] for column in columns],
-    )

@@ -1,0 +1,116 @@
+"""Closed-answer tasks: a file of questions and the procedural library, their readers and judges."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from muxcast.backends.tasks import task_named
+from muxcast.backends.tasks.short_answers import canonical, plain_number
+from muxcast.simulate.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("1,200", "1200"),
+        ("1200.0", "1200"),
+        (" -07.50.", "-7.5"),
+        ("-0", "0"),
+        ("Paris.", "paris"),
+        ("**Paris**, France", "paris"),
+        ("Port-au-Prince", "port-au-prince"),
+        ("New   York (city)", "new york"),
+        ("3 apples", "3 apples"),
+        ("", None),
+        (" . ", None),
+    ],
+)
+def test_equal_answers_have_one_spelling(text, answer):
+    assert canonical(text) == answer
+
+
+def test_a_number_written_twice_over_is_the_same_number():
+    assert {plain_number(text) for text in ("1000", "+1,000", "1000.00", "01000")} == {"1000"}
+
+
+@pytest.fixture
+def facts(tmp_path):
+    path = tmp_path / "facts.jsonl"
+    lines = [
+        {"question": "Capital of Peru?", "answer": "Lima", "example": True},
+        {"question": "Capital of Ukraine?", "answer": ["Kyiv", "Kiev"]},
+        {"question": "Capital of France?", "answer": "Paris"},
+        {"question": "Which is a flower?", "answer": "A rose", "choices": ["A car", "A rose", "A road"]},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+def test_accepted_spellings_are_one_answer(facts):
+    task = task_named(str(facts))
+    kyiv = next(q for q in task.questions(3) if "Ukraine" in q.prompt)
+    assert task.extract(" Kiev, the capital", kyiv) == task.extract("Kyiv.", kyiv) == kyiv.reference
+    assert task.verify(task.extract("kiev", kyiv), kyiv)
+    assert not task.verify(task.extract("Odessa", kyiv), kyiv)
+
+
+def test_examples_are_shown_and_never_asked(facts):
+    questions = task_named(str(facts)).questions(3)
+    assert all("A: Lima" in q.prompt for q in questions)
+    assert not any(q.prompt.endswith("Capital of Peru?\nA:") for q in questions)
+
+
+def test_a_choice_is_read_by_letter_or_by_its_text(facts):
+    task = task_named(str(facts))
+    flower = next(q for q in task.questions(3) if "flower" in q.prompt)
+    for text, letter in [("B", "B"), ("(b) because", "B"), ("A rose", "B"), ("A car", "A"), ("It depends", None)]:
+        assert task.extract(text, flower) == letter
+    assert flower.reference == "B"
+
+
+def test_more_questions_only_add_to_the_end(facts):
+    task = task_named(str(facts))
+    assert task.questions(3, seed=4)[:2] == task.questions(2, seed=4)
+    gym = task_named("reasoning-gym:gcd")
+    assert [q.id for q in gym.questions(12, seed=2)][:5] == [q.id for q in gym.questions(5, seed=2)]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"question": "?"}', "row 1: 'answer'"),
+        ('{"question": "?", "answer": "x", "chioces": []}', "did you mean 'choices'"),
+        ("nonsense", "row 1: not valid JSON"),
+        ('{"question": "?", "answer": "z", "choices": ["x", "y"]}', "cannot be read as an answer"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, line, says):
+    path = tmp_path / "bad.jsonl"
+    path.write_text(line)
+    with pytest.raises(BadInput, match=says):
+        task_named(str(path))
+
+
+@pytest.mark.parametrize(
+    "dataset", ["gcd", "syllogism", "letter_counting", "chain_sum", "count_bits", "needle_haystack"]
+)
+def test_procedural_tasks_score_their_own_gold_answers(dataset):
+    pytest.importorskip("reasoning_gym")
+    task = task_named(f"reasoning-gym:{dataset}")
+    for question in task.questions(25, seed=1):
+        gold = question.meta["entry"]["answer"]
+        answer = task.extract(f" {gold}\n\nQ: and", question)
+        assert answer == question.reference
+        assert task.verify(answer, question)
+        assert not task.verify("certainly not", question)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(BadInput, match="reasoning-gym"):
+        task_named("reasoning-gim:gcd")
+    with pytest.raises(BadInput, match="letter_counting"):
+        task_named("reasoning-gym:leter_counting")
+    with pytest.raises(BadInput, match="option refused"):
+        task_named("reasoning-gym:gcd?max_valu=3")
