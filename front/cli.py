@@ -21,6 +21,8 @@ VERBS = {
     "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
     "plan": "Which pool at how many samples is worth its cost.",
+    "search": "Which models to put in a pool, with an honest score.",
+    "pilot-size": "How many questions and samples a pilot needs.",
     "agreement": "What a log without reference answers can say of its models.",
 }
 

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "observing": ["Observed", "observe", "standard_error"],
         "posterior": ["Population", "Posterior"],
         "replay": ["Replay"],
+        "search": ["HonestScore", "Search"],
         "validation": ["Validation", "read_forecast", "validate"],
     },
 )
