@@ -18,6 +18,7 @@ VERBS = {
     "forecast": "From a pilot log, what each pool will score, and how sure we are.",
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
     "validate": "Score a forecast against what really happened.",
+    "sample": "Draw answers from the models of a pool; resumable.",
 }
 
 
