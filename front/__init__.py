@@ -9,12 +9,15 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["theory", "simulate", "backends"],
+    submodules=["backends", "plots", "simulate", "theory"],
     submod_attrs={
         "simulate.answers": ["AnswerCounts", "AnswerLog"],
+        "simulate.calibration": ["calibrate"],
         "simulate.errors": ["BadInput"],
+        "simulate.forecast": ["forecast"],
         "simulate.logfile": ["read_log", "write_log"],
         "simulate.replay": ["replay"],
+        "simulate.search": ["search"],
         "simulate.validation": ["read_forecast", "validate"],
     },
 )

@@ -17,8 +17,14 @@ VERBS = {
     "quickstart": "The whole job on the recorded example pool, offline.",
     "forecast": "From a pilot log, what each pool will score, and how sure we are.",
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
+    "report": "One self-contained HTML page from a folder of results.",
+    "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
     "sample": "Draw answers from the models of a pool; resumable.",
+    "plan": "Which pool at how many samples is worth its cost.",
+    "search": "Which models to put in a pool, with an honest score.",
+    "pilot-size": "How many questions and samples a pilot needs.",
+    "agreement": "What a log without reference answers can say of its models.",
 }
 
 

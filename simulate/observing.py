@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from ..theory.consistency import ModeLaw, laws_of_counts
+from ..theory.consistency import ModeLaw
 from ..theory.pools import pool_accuracy_per_question
+from ..theory.tables import sweep_of_counts
 from .answers import AnswerCounts, AnswerLog
 from .cells import SINGLE, Cell, tie_break_order
 
@@ -65,15 +66,15 @@ def observe(
     counts = log.counts(order)
     baselines = baselines or [None] * len(cells)
     rows: list[tuple[float | str, ...] | None] = [None] * len(cells)
-    for k in sorted({cell.samples for cell in cells}):
+    ks = sorted({cell.samples for cell in cells})
+    scorer = _Scorer(counts, accuracy, max(ks), seed)
+    for k in ks:
         at_k = [place for place, cell in enumerate(cells) if cell.samples == k]
-        able = [name for name in order if any(name in cells[place].models for place in at_k)]
-        scorer = _Scorer(_only(counts, [order.index(name) for name in able]), accuracy, seed)
         for rule in dict.fromkeys(cells[place].rule for place in at_k):
             same = [place for place in at_k if cells[place].rule == rule]
             for start in range(0, len(same), _POOLS_AT_ONCE):
                 block = same[start : start + _POOLS_AT_ONCE]
-                pools = np.array([[name in cells[place].models for name in able] for place in block], bool)
+                pools = np.array([[name in cells[place].models for name in order] for place in block], bool)
                 over = [baselines[place] for place in block]
                 for place, row in zip(block, _figures(scorer, rule, k, pools, over), strict=True):
                     rows[place] = row
@@ -82,17 +83,18 @@ def observe(
 
 
 class _Scorer:
-    """Per-question scores of pools on one table of counts, remembering the laws of each k."""
+    """Per-question scores of pools on one table of counts."""
 
-    def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], seed: int):
+    def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], most: int, seed: int):
         self.counts, self.accuracy, self.seed = counts, accuracy, seed
-        self._laws: dict[int, ModeLaw] = {}
-        self._draws: np.ndarray | None = None
+        self._sweep = sweep_of_counts(counts.classes, counts.blanks, counts.right, most)
+        self._most = most
+        self._draws: dict[tuple[int, ...], np.ndarray] = {}
+        self._tallies: dict[int, np.ndarray] = {}
 
     def laws(self, k: int) -> ModeLaw:
-        if k not in self._laws:
-            self._laws[k] = laws_of_counts(self.counts.classes, self.counts.blanks, self.counts.right, k)
-        return self._laws[k]
+        """Laws [question, model, m]; nan for a question and model with fewer than k samples."""
+        return self._sweep.law(k)
 
     def single(self, k: int) -> Float[np.ndarray, "question model"]:
         """Self-consistency accuracy, maj@k."""
@@ -105,19 +107,57 @@ class _Scorer:
         if rule in EXACT:
             by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in self.laws(k)))
             return np.asarray(pool_accuracy_per_question(by_model, pools)), np.zeros(len(pools))
-        found = [self._subsampled(rule, k, pool) for pool in pools]
-        return np.array([score.accuracy for score in found]), np.array([score.monte_carlo_error for score in found])
+        if rule == "agent-forest":
+            found = [self._plurality(k, pool) for pool in pools]
+            accuracy = np.array([scores.mean(0) for scores in found])
+            spread = np.array([scores.var(0, ddof=1).sum() for scores in found]) / SUBSAMPLES
+            return accuracy, np.sqrt(spread) / accuracy.shape[1]
+        scored = [self._subsampled(rule, k, pool) for pool in pools]
+        return np.array([score.accuracy for score in scored]), np.array([score.monte_carlo_error for score in scored])
+
+    def _order(self, k: int) -> Int[np.ndarray, "draw question model sample"]:
+        """The first k answers of random subsamples, nested in k so that curves over k are smooth.
+
+        A model with fewer than k samples on some question is absent: no pool at this k has it.
+        """
+        from .rules.evaluate import shuffled_draws
+        from .rules.protocol import ABSENT
+
+        reach = self.counts.samples.min(0)
+        able = tuple(np.flatnonzero(reach >= k).tolist())
+        if able not in self._draws:
+            columns = list(able)
+            part = self.counts._replace(
+                classes=self.counts.classes[:, columns],
+                blanks=self.counts.blanks[:, columns],
+                models=[self.counts.models[column] for column in columns],
+            )
+            drawn = shuffled_draws(part, min(self._most, int(reach[columns].min())), SUBSAMPLES, self.seed)
+            whole = np.full((*drawn.shape[:2], len(reach), drawn.shape[-1]), ABSENT, drawn.dtype)
+            whole[:, :, columns] = drawn
+            self._draws[able] = whole
+        return self._draws[able][..., :k]
+
+    def _plurality(self, k: int, pool: Bool[np.ndarray, " model"]) -> Float[np.ndarray, "draw question"]:
+        """Chance that the pooled votes of each subsample pick a correct answer, ties split evenly."""
+        from .rules.evaluate import tally
+
+        if k not in self._tallies:
+            self._tallies = {k: tally(self._order(k), self.counts.classes.shape[-1])[0]}
+        votes = self._tallies[k][:, :, pool].sum(2)
+        tied = (votes == votes.max(-1, keepdims=True)) & (votes > 0)
+        leading = np.arange(votes.shape[-1]) < self.counts.right[:, None]
+        return (tied & leading).sum(-1) / np.maximum(tied.sum(-1), 1)
 
     def _subsampled(self, rule: str, k: int, pool: Bool[np.ndarray, " model"]) -> RuleScore:
-        from .rules.evaluate import rule_on_counts, shuffled_draws
+        from .rules.evaluate import rule_on_counts
         from .rules.protocol import rule_named
 
-        if self._draws is None or self._draws.shape[-1] < k:
-            self._draws = shuffled_draws(self.counts, k, SUBSAMPLES, self.seed)
         names = np.array(self.counts.models)
         accuracy = np.array([self.accuracy[name] for name in names])
-        order = self._draws[..., :k]
-        return rule_on_counts(rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=order)
+        return rule_on_counts(
+            rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=self._order(k)
+        )
 
 
 def _figures(
@@ -170,11 +210,3 @@ def _answer_noise(
         scores, _ = scorer.pools(rule, n // 2, pools)
     share = min(k / n, 1.0)
     return np.sqrt(share * (scores * (1 - scores)).sum(1)) / scores.shape[1]
-
-
-def _only(counts: AnswerCounts, columns: list[int]) -> AnswerCounts:
-    return counts._replace(
-        classes=counts.classes[:, columns],
-        blanks=counts.blanks[:, columns],
-        models=[counts.models[column] for column in columns],
-    )

@@ -81,7 +81,7 @@ class Bands(NamedTuple):
 
 
 def uniform_bands(count: int, level: float = 0.95, points: int = 50, simulations: int = 4000, seed: int = 0) -> Bands:
-    """Bands that hold the empirical distribution of ``count`` independent uniforms with probability ``level``.
+    """Bands that hold the empirical distribution of ``count`` uniform values with probability ``level``.
 
     Pointwise binomial limits whose common level is tuned by simulation (Säilynoja, Bürkner & Vehtari 2022,
     2103.10522). Cells of one forecast share questions and are not independent: bands fit one value per

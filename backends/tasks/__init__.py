@@ -15,6 +15,7 @@ from .task import Message, Prompt, Question, Task
 TASKS: dict[str, str] = {
     "reasoning-gym": "reasoning_gym:reasoning_gym_task",
     "jsonl": "jsonl:jsonl_task",
+    "humaneval": "humaneval:humaneval_task",
 }
 
 

@@ -48,5 +48,5 @@ def command(logs, samples, rules, pools, tie_break, level, top, seed, json_out):
             (row.models, row.rule, row.samples, points(row.mean), points(row.sd), points(row.gain_mean))
             for row in frame.itertuples()
         ]
-        title = f"{len(result.cells)} cells on {len(result.questions)} questions; best {len(rows)}, percent"
+        title = f"{len(result.cells)} cells on {len(result.seen.questions)} questions; best {len(rows)}, percent"
         table(title, ["models", "rule", "k", "accuracy", "SE", "gain"], rows)

@@ -1,0 +1,136 @@
+"""Calibration: from a pilot's answer log to a posterior over every model's answer probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from .answers import AnswerCounts, AnswerLog
+from .cells import tokens_of
+from .diagnostics import diagnose
+from .difficulty import Channels, Settings, fit_difficulty
+from .distractors import WrongAnswers, fit_distractors
+from .errors import BadInput
+from .posterior import Pilot, Posterior
+
+MODELS: dict[str, Settings] = {
+    "joint": Settings(),
+    "gaussian": Settings(lumps=1),
+    "one-factor": Settings(factors=1),
+}
+"""Model variants by name; "joint" is the one that forecast held-out answers best."""
+
+_CLOSED = 10
+"""A task whose answers, over all questions, number at most this many is taken to be multiple-choice."""
+
+
+def calibrate(
+    log: AnswerLog,
+    seed: int = 0,
+    model: str = "joint",
+    progress: Callable[[float], None] | None = None,
+) -> Posterior:
+    """Learn a joint model of difficulty, blanks and wrong answers from a pilot.
+
+    Works from one sample per question, one model and a handful of questions upwards; logs may be ragged.
+    The fewer the answers, the wider what follows. Runs in NumPy; the same seed gives the same posterior
+    bit for bit on the same machine.
+
+    Args:
+        log: the pilot.
+        seed: of the sampler.
+        model: name of the model variant, one of ``MODELS``.
+        progress: called now and then with the share of the work done, 0 to 1.
+    Returns:
+        Posterior draws of every model's answer probabilities, with diagnostics.
+    Raises:
+        BadInput: an unknown variant.
+    """
+    if model not in MODELS:
+        raise BadInput(f"model {model!r} is not a calibration model; use one of {', '.join(MODELS)}")
+    counts = log.counts(log.models, log.questions)
+    tasks = log.tasks
+    task = np.array([tasks.index(name) for name, _ in counts.questions])
+    one, two = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    channels, channel = difficulty_channels(counts, task)
+    settings = MODELS[model]
+    difficulty = fit_difficulty(channels, one, settings, progress)
+    wrong = wrong_answers(counts, task, len(tasks))
+    distractors = fit_distractors(wrong, two, len(difficulty.logits))
+    drawn = counts.samples.sum(0)
+    blank_draws = two.beta(0.25, drawn + 1.0, (len(difficulty.logits), len(log.models)))
+    common = log.common_questions()
+    place = {pair: row for row, pair in enumerate(counts.questions)}
+    posterior = Posterior(
+        pilot=Pilot(
+            tasks=tasks,
+            questions=common,
+            models=log.models,
+            samples=dict(zip(log.models, counts.samples.max(0).tolist(), strict=True)),
+            accuracy=log.accuracy(),
+            notes=list(log.notes),
+            tokens=tokens_of(log),
+        ),
+        model=model,
+        seed=seed,
+        difficulty=difficulty,
+        distractors=distractors,
+        wrong=wrong,
+        common=np.array([place[pair] for pair in common]),
+        kind=channels.kind,
+        channel=channel,
+        blank_draws=blank_draws,
+    )
+    posterior.diagnostics.update(diagnose(posterior, counts, settings.chains))
+    return posterior
+
+
+def difficulty_channels(
+    counts: AnswerCounts, task: Int[np.ndarray, " question"]
+) -> tuple[Channels, Int[np.ndarray, "kind model"]]:
+    """The yes/no counts of the difficulty model: blank or not where a model left blanks, then right or not."""
+    drawn, blanks = counts.samples.astype(float), counts.blanks.astype(float)
+    leaves = np.flatnonzero(blanks.sum(0) > 0)
+    n = drawn.shape[1]
+    channel = np.full((2, n), -1)
+    channel[0, leaves] = np.arange(len(leaves))
+    channel[1] = len(leaves) + np.arange(n)
+    return (
+        Channels(
+            trials=np.concatenate([drawn[:, leaves], drawn - blanks], 1),
+            hits=np.concatenate([blanks[:, leaves], counts.correct.astype(float)], 1),
+            kind=np.repeat([0, 1], [len(leaves), n]),
+            task=task,
+        ),
+        channel,
+    )
+
+
+def wrong_answers(counts: AnswerCounts, task: Int[np.ndarray, " question"], tasks: int) -> WrongAnswers:
+    """Wrong-answer counts with room for the options nobody chose."""
+    width = counts.classes.shape[-1]
+    shift = np.minimum(np.arange(width)[None] + counts.right[:, None], width - 1)
+    kept = np.arange(width)[None] + counts.right[:, None] < width
+    wrong = np.take_along_axis(counts.classes, shift[:, None], -1) * kept[:, None]
+    used = (wrong.sum(1) > 0).sum(1)
+    options = np.array([_options(counts, used, task == t) for t in range(tasks)])
+    places = int(options.max())
+    wrong = np.pad(wrong, [(0, 0), (0, 0), (0, max(0, places - wrong.shape[-1]))])[..., :places]
+    possible: Bool[np.ndarray, "task wrong"] = np.arange(places) < options[:, None]
+    return WrongAnswers(wrong, possible, task)
+
+
+def _options(counts: AnswerCounts, used: Int[np.ndarray, " question"], inside: Bool[np.ndarray, " question"]) -> int:
+    """How many wrong answers a question of this task can have.
+
+    A task whose questions share a small set of answer strings is multiple-choice: the set less the
+    correct one. Otherwise answers are open and there are always some that nobody has given yet.
+    """
+    rows = np.flatnonzero(inside)
+    names = {label for row in rows for label in counts.labels[row] if label}
+    most = int(used[rows].max())
+    if len(names) <= _CLOSED and len(names) < max(3, len(rows)):
+        return max(most, len(names) - 1, 1)
+    return most + 8

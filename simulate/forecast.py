@@ -1,0 +1,222 @@
+"""Forecasts: what every pool will score, and how sure we are, from a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
+from .errors import BadInput, unknown_name
+from .pool_accuracy import PLURALITY, cell_accuracy
+from .posterior import Posterior, Target
+
+RULES = ("mux", SINGLE, PLURALITY)
+"""Rules forecast when none are asked for."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Posterior draws of the expected accuracy of every cell on the target questions."""
+
+    cells: list[Cell]
+    """What was forecast."""
+    halves: Float[np.ndarray, "half draw cell"]
+    """Accuracy in each drawn world; the halves differ by simulation noise only."""
+    single_cells: list[Cell]
+    """Self-consistency of each single model at each k, which gains are over."""
+    singles: Float[np.ndarray, "half draw single"]
+    """Their accuracy in the same worlds."""
+    posterior: Posterior
+    """Where the worlds came from."""
+    target: Target
+    """Which questions: the pilot's own ("same") or fresh ones ("new")."""
+    questions: int
+    """How many target questions."""
+    level: float
+    """Probability of the intervals."""
+    seed: int
+    prices: dict[str, tuple[float, float]] | None = None
+    """Price of a million prompt and completion tokens per model."""
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def accuracy(self) -> Float[np.ndarray, "draw cell"]:
+        """Draws of each cell's expected accuracy, simulation noise taken out of their spread."""
+        return np.clip(denoised(self.halves), 0, 1)
+
+    @cached_property
+    def mean(self) -> Float[np.ndarray, " cell"]:
+        """Forecast accuracy."""
+        return self.halves.mean((0, 1))
+
+    @cached_property
+    def baseline(self) -> list[int]:
+        """Per cell, the place in ``singles`` of the pool's best single model by expected accuracy at the same k."""
+        place = {(cell.models[0], cell.samples): i for i, cell in enumerate(self.single_cells)}
+        mean = self.singles.mean((0, 1))
+        return [max((place[name, cell.samples] for name in cell.models), key=lambda i: mean[i]) for cell in self.cells]
+
+    @cached_property
+    def gains(self) -> Float[np.ndarray, "draw cell"]:
+        """Draws of each cell's gain over its baseline, paired: both in the same worlds, on the same questions."""
+        return denoised(self.halves - self.singles[:, :, self.baseline])
+
+    def difference(self, cell: int, other: int) -> Float[np.ndarray, " draw"]:
+        """Draws of one cell's accuracy minus another's, paired as ``gains`` are."""
+        return denoised(self.halves[:, :, cell] - self.halves[:, :, other])
+
+    def interval(self, draws: Float[np.ndarray, draw * cell]) -> tuple[Any, Any]:
+        """The central interval of draws at this forecast's level."""
+        tail = (1 - self.level) / 2
+        lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
+        return lower, upper
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain_*, tokens_per_question."""
+        lower, upper = self.interval(self.accuracy)
+        gain_lower, gain_upper = self.interval(self.gains)
+        tokens = self.posterior.pilot.tokens
+        return pd.DataFrame(
+            {
+                "rule": [cell.rule for cell in self.cells],
+                "models": ["+".join(cell.models) for cell in self.cells],
+                "size": [len(cell.models) for cell in self.cells],
+                "samples": [cell.samples for cell in self.cells],
+                "mean": self.mean,
+                "sd": self.accuracy.std(0),
+                "lower": lower,
+                "upper": upper,
+                "gain_mean": self.gains.mean(0),
+                "gain_sd": self.gains.std(0),
+                "gain_lower": gain_lower,
+                "gain_upper": gain_upper,
+                "gain_model": [self.single_cells[i].models[0] for i in self.baseline],
+                "tokens_per_question": [tokens_per_question(cell, tokens) for cell in self.cells],
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The forecast as a dictionary in the format ``muxcast-forecast``."""
+        from .choosing import choose
+
+        pilot = self.posterior.pilot
+        cells = []
+        for row, cell in zip(self.to_frame().to_dict("records"), self.cells, strict=True):
+            gain = {name: float(row[f"gain_{name}"]) for name in ("mean", "sd", "lower", "upper")}
+            cells.append(
+                {
+                    "rule": cell.rule,
+                    "models": list(cell.models),
+                    "samples": cell.samples,
+                    "accuracy": {name: float(row[name]) for name in ("mean", "sd", "lower", "upper")},
+                    "gain": {"over": SINGLE, "model": row["gain_model"], **gain},
+                    "tokens_per_question": None if pilot.tokens is None else row["tokens_per_question"],
+                }
+            )
+        return {
+            "format": "muxcast-forecast",
+            "version": 1,
+            "seed": self.seed,
+            "level": self.level,
+            "pilot": {
+                "tasks": pilot.tasks,
+                "questions": len(pilot.questions),
+                "models": pilot.models,
+                "samples": pilot.samples,
+            },
+            "target": {"kind": self.target, "questions": self.questions},
+            "tie_break_accuracy": {name: pilot.accuracy[name] for name in tie_break_order(pilot.accuracy)},
+            "model": self.posterior.model,
+            "diagnostics": self.posterior.diagnostics,
+            "notes": self.notes,
+            "cells": cells,
+            "recommended": choose(self).to_json(),
+        }
+
+
+def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, draw * cell]:
+    """Draws with the spread they would have without simulation noise.
+
+    The two halves of a draw differ by simulation noise alone, whose variance is therefore known; each
+    draw's distance from the mean is shrunk so that the variance that remains is the worlds' own.
+    """
+    draws = halves.mean(0)
+    noise = (halves[0] - halves[1]).var(0) / 4
+    spread = draws.var(0)
+    keep = np.sqrt(np.clip(1 - noise / np.maximum(spread, 1e-30), 0, 1))
+    mean = draws.mean(0)
+    return mean + keep * (draws - mean)
+
+
+def forecast(
+    posterior: Posterior,
+    samples: Sequence[int] = (1, 2, 4, 8, 16),
+    rules: Sequence[str] = RULES,
+    pools: Sequence[Sequence[str]] | None = None,
+    target: Target = "same",
+    questions: int | None = None,
+    level: float = 0.9,
+    seed: int = 0,
+    prices: dict[str, tuple[float, float]] | None = None,
+    draws: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Forecast:
+    """Forecast the expected accuracy of every rule, pool and sample count.
+
+    Args:
+        posterior: from ``calibrate``.
+        samples: samples per model, each at least 1.
+        rules: names of selection rules.
+        pools: pools of model names; None for every non-empty subset.
+        target: "same" for more samples on the pilot's questions, "new" for fresh questions.
+        questions: how many new questions; None for as many as the pilot has.
+        level: probability of the reported intervals, between 0 and 1.
+        seed: of everything random here.
+        prices: price of a million (prompt, completion) tokens per model, for the recommendation.
+        draws: worlds to average over; None for as many as serve the size of the job.
+        progress: called with the share of the work done.
+    Raises:
+        BadInput: unknown models or rules, no samples, or a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise BadInput(f"level {level}: not a probability between 0 and 1; use 0.9 for 90 % intervals")
+    samples = sorted(set(samples))
+    if not samples or samples[0] < 1:
+        raise BadInput(f"samples {samples}: give at least one number of samples, each 1 or more")
+    for rule in rules:
+        if rule not in RULES:
+            raise unknown_name("rule", rule, RULES)
+    order = tie_break_order(posterior.pilot.accuracy)
+    chosen = pools_in_order(order, pools)
+    cells = [cell for k in samples for cell in cells_of(rules, chosen, [k])]
+    if not cells:
+        raise BadInput(f"rules {', '.join(rules)}: none applies to the pools asked for; add rule mux")
+    # gains are over single models, which are therefore scored even where only larger pools are wanted
+    members = [name for name in order if any(name in pool for pool in chosen)]
+    singles = [Cell(SINGLE, (name,), k) for k in samples for name in members]
+    size = questions or len(posterior.common)
+    if draws is None:
+        draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
+    worlds = posterior.blocks(target, questions, draws, seed)
+    told = None if progress is None else (lambda done: progress(done / draws))
+    halves = cell_accuracy(worlds, [*cells, *singles], posterior.models, rng, progress=told)
+    return Forecast(
+        cells=cells,
+        halves=halves[:, :, : len(cells)],
+        single_cells=singles,
+        singles=halves[:, :, len(cells) :],
+        posterior=posterior,
+        target=target,
+        questions=size,
+        level=level,
+        seed=seed,
+        prices=prices,
+        notes=list(posterior.pilot.notes),
+    )

@@ -1,0 +1,178 @@
+"""Accuracy of every cell in every drawn world, given answer probabilities.
+
+``mux`` and ``self-consistency`` are exact: given a world nothing random is left. Plurality over the pooled votes and
+any other rule are played out with simulated answers, in two independent halves, so that the simulation's own noise is
+known and can be taken out of the spread between worlds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .cells import SINGLE, Cell
+from .mode_laws import ModeLaws, mode_laws
+from .posterior import Population
+
+EXACT = ("mux", SINGLE)
+PLURALITY = "agent-forest"
+HALVES = 2
+_BLOCK = 60_000  # numbers per work array, so that it stays in cache
+
+
+class Trie(NamedTuple):
+    """Pools that share their least preferred models, as a tree."""
+
+    place: int | None
+    """Where in the list of pools this node's pool stands; None for a mere prefix."""
+    branches: dict[int, Trie]
+    """Next more preferred model -> subtree."""
+
+
+def trie_of(pools: Iterable[Sequence[int]]) -> Trie:
+    """Tree of the pools, each given as model indexes by rising preference."""
+    paths: dict[tuple[int, ...], int] = {tuple(pool): place for place, pool in enumerate(pools)}
+
+    def grow(prefix: tuple[int, ...], inside: list[tuple[int, ...]]) -> Trie:
+        groups: dict[int, list[tuple[int, ...]]] = {}
+        for path in inside:
+            if len(path) > len(prefix):
+                groups.setdefault(path[len(prefix)], []).append(path)
+        return Trie(paths.get(prefix), {i: grow((*prefix, i), below) for i, below in groups.items()})
+
+    return grow((), list(paths))
+
+
+def cell_accuracy(
+    worlds: Iterable[Population],
+    cells: Sequence[Cell],
+    models: Sequence[str],
+    rng: np.random.Generator,
+    rounds: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Float[np.ndarray, "half draw cell"]:
+    """Accuracy of each cell in each world, over the world's questions; halves differ for simulated rules only.
+
+    Args:
+        worlds: draws of answer probabilities, in blocks.
+        cells: what to score, pools in tie-break order.
+        models: names of the models on the worlds' model axis.
+        rng: randomness of the simulated rules.
+        rounds: simulated runs per half and world.
+        progress: called with the number of worlds finished.
+    """
+    index = {name: place for place, name in enumerate(models)}
+    by_samples: dict[int, dict[str, list[int]]] = {}
+    for place, cell in enumerate(cells):
+        by_samples.setdefault(cell.samples, {}).setdefault(cell.rule, []).append(place)
+    paths = [tuple(index[name] for name in reversed(cell.models)) for cell in cells]
+    results = []
+    done = 0
+    for world in worlds:
+        out = np.empty((HALVES, world.p.shape[0], len(cells)))
+        for k, rules in by_samples.items():
+            muxes, singles = rules.get("mux", []), rules.get(SINGLE, [])
+            if muxes or singles:
+                wanted = sorted({i for place in (*muxes, *singles) for i in paths[place]})
+                laws = mode_laws(world.p[:, :, wanted], world.blank[:, :, wanted], k)
+                at = {model: place for place, model in enumerate(wanted)}
+                for place in singles:
+                    out[:, :, place] = laws.correct[..., at[paths[place][0]]].sum(0).mean(-1)
+                if muxes:
+                    tree = trie_of([[at[i] for i in paths[place]] for place in muxes])
+                    out[:, :, muxes] = mux_accuracy(laws, tree, len(muxes))
+        votes = {k: rules[PLURALITY] for k, rules in by_samples.items() if PLURALITY in rules}
+        if votes:
+            _plurality(world, votes, paths, rng, rounds, out)
+        results.append(out)
+        done += out.shape[1]
+        if progress is not None:
+            progress(done)
+    return np.concatenate(results, 1)
+
+
+def mux_accuracy(laws: ModeLaws, tree: Trie, pools: int) -> Float[np.ndarray, "draw pool"]:
+    """SLM-MUX accuracy of every pool in the tree, by adding models from the least to the most preferred in a tie.
+
+    With G(m) the probability that no member's top count exceeds m and A(m) that the pool answers correctly
+    with winning count m, a more preferred model i gives A'(m) = A(m) P(T_i < m) + R_i(m) G(m).
+    """
+    counts, draws, questions, _ = laws.top.shape
+    # model axis first: [model, count, draw, question]
+    right = np.ascontiguousarray(np.moveaxis(laws.correct, -1, 0))
+    upto = np.cumsum(np.moveaxis(laws.top, -1, 0), axis=1)
+    total = np.zeros((draws, pools))
+    step = max(1, _BLOCK // (counts * min(questions, 500)))
+    for q in range(0, questions, 500):
+        for d in range(0, draws, step):
+            part = np.s_[:, :, d : d + step, q : q + 500]
+            total[d : d + step] += _walk(right[part], upto[part], tree, pools)
+    return total / questions
+
+
+def _walk(right, upto, tree: Trie, pools: int) -> Float[np.ndarray, "draw pool"]:
+    total = np.zeros((right.shape[2], pools))
+
+    def visit(node: Trie, won, quiet) -> None:
+        for model, branch in node.branches.items():
+            a, g = right[model], upto[model]
+            if won is None:
+                now = a
+            else:
+                now = a * quiet
+                now[1:] += won[1:] * g[:-1]
+            if branch.place is not None:
+                total[:, branch.place] = now.sum((0, 2))
+            if branch.branches:
+                visit(branch, now, g if quiet is None else quiet * g)
+
+    visit(tree, None, None)
+    return total
+
+
+def _plurality(world: Population, votes: Mapping[int, list[int]], paths, rng, rounds: int, out) -> None:
+    """Play out pooled plurality; samples are nested in k so that curves are smooth, ties split evenly."""
+    ks = sorted(votes)
+    draws, questions = world.p.shape[:2]
+    probabilities = np.concatenate([world.p, world.blank[..., None]], -1)
+    probabilities = np.maximum(probabilities, 0)
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    trees = {k: trie_of([paths[place] for place in votes[k]]) for k in ks}
+    step = max(1, _BLOCK // (questions * world.p.shape[-1]))
+    for d in range(0, draws, step):
+        part = probabilities[d : d + step]
+        for half in range(HALVES):
+            totals = {k: np.zeros((len(part), len(votes[k]))) for k in ks}
+            for _ in range(rounds):
+                counts = np.zeros((*part.shape[:-1], part.shape[-1] - 1), np.int16)
+                before = 0
+                for k in ks:
+                    counts = counts + rng.multinomial(k - before, part)[..., :-1].astype(np.int16)
+                    before = k
+                    totals[k] += _count_votes(counts, trees[k], len(votes[k]))
+            for k in ks:
+                out[half, d : d + step, votes[k]] = totals[k].T / (rounds * questions)
+
+
+def _count_votes(counts: Int[np.ndarray, "draw question model cls"], tree: Trie, pools: int):
+    by_model = np.ascontiguousarray(np.moveaxis(counts, (2, 3), (0, 1)))  # model cls draw question
+    total = np.zeros((counts.shape[0], pools))
+
+    def visit(node: Trie, votes) -> None:
+        for model, branch in node.branches.items():
+            now = by_model[model] if votes is None else votes + by_model[model]
+            if branch.place is not None:
+                rivals = now[1:].max(0, initial=0)
+                score = (now[0] > rivals).sum(-1).astype(float)
+                tied = (now[0] == rivals) & (rivals > 0)
+                if tied.any():
+                    level = np.where(tied, (now == now[0]).sum(0), 1)
+                    score += (tied / level).sum(-1)
+                total[:, branch.place] = score
+            visit(branch, now)
+
+    visit(tree, None)
+    return total
