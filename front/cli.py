@@ -20,6 +20,7 @@ VERBS = {
     "report": "One self-contained HTML page from a folder of results.",
     "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
+    "sample": "Draw answers from the models of a pool; resumable.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
     "pilot-size": "How many questions and samples a pilot needs.",
