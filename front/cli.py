@@ -20,6 +20,8 @@ VERBS = {
     "validate": "Score a forecast against what really happened.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
+    "scaling": "More models, more samples, or neither: the best use of a budget.",
+    "check-rule": "Which axioms a selection rule keeps, with the smallest counterexamples.",
     "agreement": "What a log without reference answers can say of its models.",
 }
 
