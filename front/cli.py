@@ -24,6 +24,8 @@ VERBS = {
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
     "pilot-size": "How many questions and samples a pilot needs.",
+    "scaling": "More models, more samples, or neither: the best use of a budget.",
+    "check-rule": "Which axioms a selection rule keeps, with the smallest counterexamples.",
     "agreement": "What a log without reference answers can say of its models.",
     "import": "Bring the log of another tool into an answer log.",
     "run": "Ask a whole task of a pool and return one answer a question.",
