@@ -25,7 +25,7 @@ def sliders(draw: Callable[..., Any], **ranges: tuple[float, float, float]) -> N
     import matplotlib.pyplot as plt
 
     with publication():
-        figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.0), layout="constrained", sharey=True)
+        _figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.0), layout="constrained", sharey=True)
         for ax, share in zip(panels, (0.0, 0.5, 1.0), strict=True):
             setting = {name: _at(limits, share) for name, limits in ranges.items()}
             draw(ax=ax, **setting)
