@@ -21,6 +21,8 @@ VERBS = {
     "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
     "sample": "Draw answers from the models of a pool; resumable.",
+    "cluster": "Make one answer of open-ended answers that are equivalent.",
+    "compare": "SLM-MUX and its rivals, live, on the same models and questions.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
     "pilot-size": "How many questions and samples a pilot needs.",
