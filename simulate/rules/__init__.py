@@ -8,10 +8,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-CATALOGUE = ("mux", "self_consistency", "agent_forest")
+CATALOGUE = (
+    "mux",
+    "self_consistency",
+    "agent_forest",
+    "authors_scripts",
+    "early_mux",
+    "calibrated_mux",
+    "adaptive_mux",
+    "grouped_mux",
+    "bayes",
+    "weighted_votes",
+    "best_of_infinity",
+    "dawid_skene",
+    "modelswitch",
+    "cascade",
+    "bounds",
+)
 
 _HOME = {
     **dict.fromkeys(("Answers", "Rule", "RULES", "register", "rule_named", "as_rule"), "protocol"),
+    **dict.fromkeys(("SequentialRule", "State", "register_sequential"), "sequential"),
     **dict.fromkeys(("rule_accuracy", "rule_outcomes", "rule_on_counts", "shuffled_draws"), "evaluate"),
 }
 __all__ = [*_HOME, "CATALOGUE", "load_catalogue"]

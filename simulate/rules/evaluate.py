@@ -157,7 +157,9 @@ def rule_accuracy(
     return rule_outcomes(rule, counts, blanks, right, accuracy, key, **extras).accuracy
 
 
-def shuffled_draws(counts: AnswerCounts, samples: int, draws: int, seed: int) -> Int[np.ndarray, "draw question model sample"]:
+def shuffled_draws(
+    counts: AnswerCounts, samples: int, draws: int, seed: int
+) -> Int[np.ndarray, "draw question model sample"]:
     """``samples`` of the logged answers of every question and model, without replacement, in random order.
 
     The first k columns are a uniform subsample of size k, so one array serves every k up to ``samples``.
@@ -180,7 +182,7 @@ def shuffled_draws(counts: AnswerCounts, samples: int, draws: int, seed: int) ->
     return np.where(order >= edges.shape[-1], BLANK, order).astype(np.int32)
 
 
-def _lookup(picks: Int[np.ndarray, "..."], edges: Int[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
+def _lookup(picks: Int[np.ndarray, ...], edges: Int[np.ndarray, ...]) -> Int[np.ndarray, ...]:
     order = np.empty_like(picks)
     for q in range(edges.shape[0]):
         for m in range(edges.shape[1]):

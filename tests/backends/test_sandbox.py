@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from muxcast.backends import sandbox, syscall_filter
 from muxcast.backends.sandbox import Limits, run_program
 from muxcast.simulate.errors import BadInput
