@@ -1,4 +1,4 @@
-r"""Blanks counted or dropped, and any mixture of sample numbers, on one scale of confidences.
+"""Blanks counted or dropped, and any mixture of sample numbers, on one scale of confidences.
 
 The paper divides a mode's count by k, so that blanks lower the confidence (``counted``). The authors' code divides
 by the samples that gave an answer (``dropped``), so that a model that is blank 4 times of 5 and answers once has full

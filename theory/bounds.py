@@ -1,4 +1,4 @@
-r"""What no selection can beat, and what SLM-MUX cannot fall below.
+"""What no selection can beat, and what SLM-MUX cannot fall below.
 
 Let r_i be the chance that the mode of model i is correct and w_i that it is wrong (not blank). Then per question
 

@@ -1,6 +1,6 @@
-r"""The paper's theory: A(N, p), its two uses, and the three question types; and how far off they are.
+"""The paper's theory: A(N, p), its two uses, and the three question types; and how far off they are.
 
-.. math:: A(N, p) = \sum_{i ≥ N/2} \binom{N}{i} p^i (1 − p)^{N−i}
+    A(N, p) = Σ_{i ≥ N/2} C(N, i) p^i (1 − p)^{N−i}
 
 is the chance that at least half of N samples are right. The paper (arXiv 2510.05077, discussion section) takes
 SLM-MUX ≈ A(N, p_max) with p_max the best member's accuracy on the question, and Agent Forest ≈ A(N, p̄) with p̄ the mean.

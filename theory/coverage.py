@@ -1,4 +1,4 @@
-r"""Coverage: the chance that at least one of k samples is correct, and laws for how it grows.
+"""Coverage: the chance that at least one of k samples is correct, and laws for how it grows.
 
 pass@k = 1 − C(n − c, k)/C(n, k) from c correct of n samples is unbiased (Chen et al., arXiv 2107.03374).
 If the difficulty p is Beta(a, b), the failure probability is E(1 − p)^k = B(a, b + k)/B(a, b) ~ Γ(a+b)/Γ(b) k^{−a}:
@@ -42,7 +42,7 @@ def pass_at_k(correct: Int[Array, "*batch"], samples: Int[Array, "*batch"], k: i
     return xp.where(samples >= k, 1 - miss, xp.nan)
 
 
-def coverage(law: CoverageLaw, k: Any) -> Float[np.ndarray, "*k"]:
+def coverage_after(law: CoverageLaw, k: Any) -> Float[np.ndarray, "*k"]:
     """Coverage after k samples under a (scaled) beta law; k may be any positive array."""
     k = np.asarray(k, float)
     return law.solvable * -np.expm1(betaln(law.a, law.b + k) - betaln(law.a, law.b))

@@ -1,4 +1,4 @@
-r"""Answers of a population: what p leaves open, that is blanks and wrong answers, some of them shared between models.
+"""Answers of a population: what p leaves open, that is blanks and wrong answers, some of them shared between models.
 
 When two language models err they agree far more often than chance (Kim et al. 2025 measure about 60 %), because a
 question has *distractors* that attract every model. Here the wrong mass of model i on question q is split as

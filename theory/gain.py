@@ -1,4 +1,4 @@
-r"""Why a pool gains: an account of SLM-MUX's accuracy that adds up exactly.
+"""Why a pool gains: an account of SLM-MUX's accuracy that adds up exactly.
 
 Compare with the best single model b under self-consistency, both at k samples. In one joint draw of the pool, b's
 mode is right or not, and the pool's answer is right or not. The answers differ only if another model is chosen:
@@ -37,7 +37,7 @@ class Gain(NamedTuple):
     """P(this model is chosen and wrong, the reference's mode is right)."""
 
 
-def gain(laws: ModeLaw, one_sample: Float[Array, " question"], reference: int) -> Gain:
+def account_of_gain(laws: ModeLaw, one_sample: Float[Array, " question"], reference: int) -> Gain:
     """Account for the accuracy of SLM-MUX against one of its members.
 
     Args:

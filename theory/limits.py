@@ -1,4 +1,4 @@
-r"""What more samples can still bring: the plateau, the rate of approach to it, and where to stop.
+"""What more samples can still bring: the plateau, the rate of approach to it, and where to stop.
 
 As k → ∞ each model answers its most probable class and T/k → its probability, so SLM-MUX answers with the most
 concentrated model: the accuracy has a plateau that no sampling can pass.

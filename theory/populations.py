@@ -1,14 +1,12 @@
-r"""Where questions come from: laws of a pool's chances of a right sample, p[question, model].
+"""Where questions come from: laws of a pool's chances of a right sample, p[question, model].
 
 A population says how hard questions are and how alike the models find them, which decides what selection can gain:
 models that fail together cannot help each other. Every population here samples, has a log-density, and gives moments:
 
-=====================  ===============================================================================
-``IndependentBeta``    p_i ~ Beta(a_i, b_i), independent between models: the optimistic case
-``UShaped``            the same with a, b < 1, by mean and concentration: most questions trivial or hopeless
-``LogisticNormal``     logit p = μ + Λ f + σ ε with shared factors f: difficulty shared between models
-``TypeMixture``        the paper's types 1 (p = 1), 2 (p > 1/2) and 3 (p < 1/2), shared by the models
-=====================  ===============================================================================
+- ``IndependentBeta``: p_i ~ Beta(a_i, b_i), independent between models: the optimistic case.
+- ``u_shaped``: the same with a + b < 1, by its mean: most questions trivial or hopeless.
+- ``LogisticNormal``: logit p = μ + Λ f + σ ε with shared factors f: difficulty shared between models.
+- ``TypeMixture``: the paper's types 1 (p = 1), 2 (p > 1/2) and 3 (p < 1/2), shared by the models.
 
 ``distractors.answers`` adds what p leaves open: the wrong answers, some of them shared between models, and blanks.
 Densities are with respect to Lebesgue measure on (0, 1)^models, for the mixture plus its atom at 1. Ours, but for the

@@ -1,4 +1,4 @@
-r"""Pooled plurality (Agent Forest), exactly where it is feasible.
+"""Pooled plurality (Agent Forest), exactly where it is feasible.
 
 All samples of all models go into one vote. The vote of class c is N_c = Σ_i N_ic, and the counts of one model depend
 on each other, so the generating function needs one variable per model:
