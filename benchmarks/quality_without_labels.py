@@ -30,7 +30,7 @@ SAMPLES = 4
 
 def logs() -> dict[str, AnswerLog]:
     """Logs by name, real ones first."""
-    found = {path.stem: read_log(path) for path in sorted(DATA.glob("*.parquet"))}
+    found = {path.stem: read_log(path).draw_samples(4 * SAMPLES, 1)[0] for path in sorted(DATA.glob("*.parquet"))}
     return found | {f"world {name}": world_named(name, 0, 200, 5).log(2 * SAMPLES, 1) for name in WORLDS}
 
 
