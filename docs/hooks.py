@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ORDER = {
@@ -17,6 +19,19 @@ ORDER = {
     "Project": ["design.md", "comparison.md", "install.md"],
 }
 """Pages in reading order; a section takes the further pages of its folder, and Project those nobody placed."""
+
+
+@event_priority(100)  # before the reference's handler is made
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Show the reference the package as it is installed: the rooms inside the front door's folder."""
+    root = Path(config["config_file_path"]).parent
+    package = Path(tempfile.mkdtemp(prefix="muxcast-docs-")) / "muxcast"
+    package.mkdir()
+    for part in [*(root / "front").iterdir(), *(root / room for room in ("theory", "simulate", "backends"))]:
+        (package / part.name).symlink_to(part)
+    handlers = config["plugins"]["mkdocstrings"].config["handlers"]
+    handlers["python"]["paths"] = [str(package.parent)]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
