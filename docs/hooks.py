@@ -13,8 +13,8 @@ from mkdocs.structure.files import File, Files
 ORDER = {
     "Start": ["index.md", "tutorial.md", "limits.md", "notebooks.md"],
     "How to": [],
-    "Theory and method": ["theory.md", "forecasts.md", "plans.md", "paper.md", "rules.md", "search.md"],
-    "Backends": ["tasks.md", "logs.md", "serving.md"],
+    "Theory and method": ["theory.md", "forecasts.md", "plans.md", "paper.md", "rules.md", "search.md", "compare.md"],
+    "Backends": ["sampling.md", "tasks.md", "logs.md", "open_ended.md", "clusters.md", "serving.md"],
     "Reference": ["reference/command-line.md", "reference/python.md", "reference/plots.md"],
     "Project": ["design.md", "comparison.md", "install.md"],
 }
