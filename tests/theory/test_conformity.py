@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from muxcast.theory.conformity import (
     Conformity,
     discuss,
