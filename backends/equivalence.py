@@ -167,20 +167,26 @@ def code() -> Equivalence:
     return Equivalence("code", similarity)
 
 
-def normalised_code(source: str) -> str:
-    """Python source without comments, docstrings and annotations, its local names replaced in order."""
+def normalised_code(source: str, rename: bool = True) -> str:
+    """Python source without comments, docstrings and annotations, in one layout.
+
+    Args:
+        source: a program; text that is not Python comes back with its white space normalised.
+        rename: replace local names in order of appearance. The result is for comparing, not for running:
+            a keyword argument of an inner function keeps its old name at the call.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return re.sub(r"\s+", " ", source).strip()
-    return ast.unparse(ast.fix_missing_locations(_Plain().visit(tree)))
+    return ast.unparse(ast.fix_missing_locations(_Plain(rename).visit(tree)))
 
 
 class _Plain(ast.NodeTransformer):
     """Drops what does not change behaviour; renames the names that each outermost function binds."""
 
-    def __init__(self) -> None:
-        self.names: dict[str, str] | None = None
+    def __init__(self, rename: bool) -> None:
+        self.names: dict[str, str] | None = None if rename else {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         outermost = self.names is None

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "simulate.forecast": ["forecast"],
         "simulate.logfile": ["read_log", "write_log"],
         "simulate.replay": ["replay"],
+        "simulate.search": ["search"],
         "simulate.validation": ["read_forecast", "validate"],
     },
 )

@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "anatomy": ["Anatomy", "anatomy"],
         "answers": ["AnswerCounts", "AnswerLog"],
         "atomic": ["whole_file", "write_text"],
         "calibration": ["MODELS", "calibrate"],
@@ -16,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "observing": ["Observed", "observe", "standard_error"],
         "posterior": ["Population", "Posterior"],
         "replay": ["Replay"],
+        "search": ["HonestScore", "Search"],
         "validation": ["Validation", "read_forecast", "validate"],
     },
 )

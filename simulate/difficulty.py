@@ -109,9 +109,21 @@ def fit_difficulty(
     rng: np.random.Generator,
     settings: Settings = Settings(),  # noqa: B008 - immutable
     progress: Callable[[float], None] | None = None,
+    known: DifficultyDraws | None = None,
 ) -> DifficultyDraws:
-    """Posterior draws of the difficulty model given yes/no counts, by Gibbs sampling."""
+    """Posterior draws of the difficulty model given yes/no counts, by Gibbs sampling.
+
+    Args:
+        data: the counts.
+        rng: source of randomness.
+        settings: size of the model and length of the run.
+        progress: called with the share of the work done.
+        known: a population to hold fixed (its first draws, one per chain), so that only the questions are
+            inferred: what an ideal forecaster who knew the population would do.
+    """
     chain = _Sampler(data, rng, settings)
+    if known is not None:
+        chain.hold(known)
     kept: list[tuple] = []
     every = max(settings.sweeps // settings.keep, 1)
     total = settings.warmup + every * settings.keep
@@ -171,6 +183,7 @@ class _Sampler:
         self.eta = np.broadcast_to(np.log(raw / (1 - raw)), (C, Q, J)) + rng.normal(0, 0.3, (C, Q, J))
         self.f = rng.normal(0, 0.5, (C, Q, self.r))
         self.count = 0
+        self.held = False
 
     def state(self) -> tuple:
         return (
@@ -183,9 +196,21 @@ class _Sampler:
             self.widths.copy(),
         )
 
+    def hold(self, known: DifficultyDraws) -> None:
+        """Fix the population to the first draws of ``known``."""
+        part = known.take(np.arange(self.eta.shape[0]))
+        self.lines, self.log_sigma, self.own = part.lines, np.log(part.spread), part.own
+        self.weights, self.centres, self.widths = part.weights, part.centres, part.widths
+        self.held = True
+
     def sweep(self) -> None:
         self.omega = polya_gamma(self.rng, self.n, self.eta)
         self.draw_factors()
+        if self.held:
+            self.draw_logits()
+            self.draw_own_scales()
+            self.draw_lumps()
+            return
         self.draw_lines()
         self.draw_spread()
         self.draw_logits()
@@ -288,6 +313,8 @@ class _Sampler:
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
+        if self.held:
+            return
         tally = np.einsum(
             "cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families, optimize=True
         )
@@ -320,6 +347,8 @@ class _Sampler:
         log_weight = np.log(self.weights)[:, self.task] - 0.5 * (gap + np.log(self.widths)[:, None]).sum(-1)
         log_weight -= log_weight.max(-1, keepdims=True)
         self.lump = _choose(self.rng, np.exp(log_weight))
+        if self.held:
+            return
         inside = (self.lump[..., None] == np.arange(self.L)).astype(float)
         tally = np.einsum("cql,qt->ctl", inside, self.member)
         draws = self.rng.standard_gamma(tally + 1.0) + 1e-9

@@ -140,7 +140,7 @@ class Forecast:
         }
 
 
-def denoised(halves: Float[np.ndarray, "half draw *cell"]) -> Float[np.ndarray, draw * cell]:
+def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, draw * cell]:
     """Draws with the spread they would have without simulation noise.
 
     The two halves of a draw differ by simulation noise alone, whose variance is therefore known; each

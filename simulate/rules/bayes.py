@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, logsumexp
@@ -15,43 +14,49 @@ from scipy.special import gammaln as log_gamma
 from ..answers import AnswerCounts
 from .protocol import Answers, modes, most, register
 
-DRAWS = 8
-"""Plausible sets of accuracies drawn for each pilot question."""
+PRIOR = 2.0
+"""Weight, in answers, of a model's own accuracy in its accuracy on one question."""
+TEMPER = 0.25
+"""Weight of one pilot answer: few pilot questions stand for many, so each is blurred."""
 
 
 class Difficulties(NamedTuple):
-    """A sample of question difficulties, and how wrong answers scatter."""
+    """A sample of question difficulties, and how wrong answers scatter; tables over counts n = 0..k."""
 
-    log_right: Float[Array, "particle model"]
-    """log P(a given answer of the model is correct), one row per plausible question."""
-    log_wrong: Float[Array, "particle model"]
-    """log of the complement."""
+    right: Float[Array, "particle model count"]
+    """log (a)_n: weight of n right answers, where the model's accuracy on the question is Beta(a, b)."""
+    wrong: Float[Array, "particle model count"]
+    """log (b)_n: weight of n wrong answers."""
+    given: Float[Array, "particle model count"]
+    """log (a + b)_n: normaliser for n answers."""
     scatter: Float[Array, ""]
     """θ > 0: wrong answers of all models are shared as in a Dirichlet process; small θ, the same wrong answer."""
 
 
 def difficulties(
-    right: Float[np.ndarray, "particle model"], scatter: float, floor: float = 1e-3
+    a: Float[np.ndarray, "particle model"], b: Float[np.ndarray, "particle model"], scatter: float, samples: int
 ) -> Difficulties:
-    """What the rule has learned, from accuracies per plausible question (for instance posterior worlds)."""
-    right = np.clip(right, floor, 1 - floor)
-    return Difficulties(jnp.log(jnp.asarray(right)), jnp.log1p(-jnp.asarray(right)), jnp.asarray(scatter))
+    """What the rule has learned, from Beta(a, b) accuracies per plausible question.
+
+    Accuracies known outright, such as those of posterior worlds, are Betas with large a + b.
+    """
+    n = np.arange(samples + 1)
+    tables = [log_gamma(x[..., None] + n) - log_gamma(x[..., None]) for x in (a, b)]
+    whole = log_gamma((a + b)[..., None] + n) - log_gamma((a + b)[..., None])
+    return Difficulties(jnp.asarray(tables[0]), jnp.asarray(tables[1]), jnp.asarray(whole), jnp.asarray(scatter))
 
 
-def learn_difficulties(
-    pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int
-) -> Difficulties:
+def learn_difficulties(pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int) -> Difficulties:
     """Empirical Bayes on the pilot: its questions stand for the population, each with Beta uncertainty.
 
-    The joint pattern of difficulty over models is kept by drawing whole questions; the scatter θ of wrong
+    The joint pattern of difficulty over models is kept by taking questions whole; the scatter θ of wrong
     answers is the one most likely under the Ewens distribution of the pooled wrong answers.
     """
-    rng = np.random.default_rng(0)
     right, given = pilot.correct, pilot.classes.sum(-1)
-    # a Beta prior worth one answer at the model's own accuracy
     share = np.clip(right.sum(0) / np.maximum(given.sum(0), 1), 0.02, 0.98)
-    drawn = rng.beta(right + share, given - right + 1 - share, size=(DRAWS, *right.shape))
-    return difficulties(drawn.reshape(-1, right.shape[1]), _scatter(pilot))
+    a = TEMPER * right + PRIOR * share
+    b = TEMPER * (given - right) + PRIOR * (1 - share)
+    return difficulties(a, b, _scatter(pilot), samples)
 
 
 def _scatter(pilot: AnswerCounts) -> float:
@@ -68,11 +73,13 @@ def _scatter(pilot: AnswerCounts) -> float:
 def log_posterior(answers: Answers) -> Float[Array, " class"]:
     """log P(class is the correct answer, and the answers), up to a constant; -inf where nobody gave it."""
     known: Difficulties = answers.learned
-    counts = answers.counts * 1.0
+    counts = answers.counts
     given = counts.sum(-1)
-    # likelihood of the split into right and wrong answers, were class c correct, averaged over questions
-    tilt = counts.T @ (known.log_right - known.log_wrong).T + (known.log_wrong @ given)
-    right = logsumexp(tilt, axis=1)
+    model = jnp.arange(counts.shape[0])[:, None]
+    # chance of the split into right and wrong answers, were each class correct, over plausible questions
+    split = known.right[:, model, counts] + known.wrong[:, model, given[:, None] - counts]
+    split = split.sum(1) - known.given[:, model[:, 0], given].sum(1)[:, None]
+    right = logsumexp(split, axis=0)
     pooled = counts.sum(0)
     present = pooled > 0
     theta = known.scatter
@@ -86,4 +93,4 @@ def log_posterior(answers: Answers) -> Float[Array, " class"]:
 def bayes(answers: Answers, key: Array) -> Float[Array, " class"]:
     """The answer most likely correct given all counts, under question difficulties learned on the pilot."""
     score = log_posterior(answers)
-    return jax.lax.stop_gradient(modes(most(score) * 1))
+    return modes(most(score) * 1)

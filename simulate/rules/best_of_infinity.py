@@ -15,7 +15,9 @@ _SECONDS = 10.0
 _LEAST = 1e-6
 
 
-def learn_weights(pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int) -> Float[np.ndarray, " model"]:
+def learn_weights(
+    pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int
+) -> Float[np.ndarray, " model"]:
     """Weights w, summing to 1, that make the weighted answer shares right on the most pilot questions.
 
     Maximise Σ y_q subject to Σ_i w_i (share of the correct answer - share of a) ≥ margin - M (1 - y_q)

@@ -13,7 +13,9 @@ def _on_correct(answers: Answers, chance: Array) -> Float[Array, " class"]:
     return jnp.zeros(answers.counts.shape[-1]).at[0].set(chance)
 
 
-@register("oracle", source="bound 1 - beta of 2510.05077: no rule that returns a model's mode does better", needs=("right",))
+@register(
+    "oracle", source="bound 1 - beta of 2510.05077: no rule that returns a model's mode does better", needs=("right",)
+)
 def oracle(answers: Answers, key: Array) -> Float[Array, " class"]:
     """Right whenever some model's mode is right: the ceiling of rules that choose a model."""
     leading = jnp.arange(answers.counts.shape[-1]) < answers.right

@@ -12,7 +12,9 @@ from .protocol import Answers, modes, register
 from .weighted_votes import log_odds
 
 
-def learn_skills(pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int) -> Float[np.ndarray, " model"]:
+def learn_skills(
+    pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], samples: int
+) -> Float[np.ndarray, " model"]:
     """Skill of each model by one-coin Dawid-Skene on the pilot's answers; ``correct`` is never looked at.
 
     Raises:
@@ -22,7 +24,9 @@ def learn_skills(pilot: AnswerCounts, accuracy: Float[np.ndarray, " model"], sam
         import pandas as pd
         from crowdkit.aggregation import OneCoinDawidSkene
     except ImportError:
-        raise BadInput("rule 'dawid-skene' needs crowd-kit, which is not installed: pip install 'muxcast[rules]'") from None
+        raise BadInput(
+            "rule 'dawid-skene' needs crowd-kit, which is not installed: pip install 'muxcast[rules]'"
+        ) from None
     rng = np.random.default_rng(0)
     classes = pilot.classes.shape[-1]
     rows = []

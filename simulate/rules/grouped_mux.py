@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ...theory.consistency import ModeLaw
-from ...theory.tables import laws_of_counts
 from ...theory.pools import pool_accuracy
+from ...theory.tables import laws_of_counts
 from ..answers import AnswerCounts
 from ..errors import BadInput
 from .mux import mux
@@ -56,6 +56,4 @@ def grouped_mux(answers: Answers, key: Array) -> Float[Array, " class"]:
     pool = answers.learned[answers.group]
     # with none of the chosen models at hand, all models answer
     keep = jnp.where((pool & (answers.samples > 0)).any(), pool, True)
-    return mux(
-        answers._replace(counts=answers.counts * keep[:, None], blanks=answers.blanks * keep), key
-    )
+    return mux(answers._replace(counts=answers.counts * keep[:, None], blanks=answers.blanks * keep), key)
