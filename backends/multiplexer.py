@@ -121,10 +121,11 @@ class Multiplexer:
         from ..simulate.rules import Answers
 
         key, accuracy = jax.random.key(self.seed), jnp.asarray(self._accuracy)
+        learned = jax.tree.map(jnp.asarray, self._learned)
 
         def chances(counts: Any, blanks: Any, order: Any) -> Any:
             group = jnp.zeros((), int) if "group" in self._rule.needs else None
-            asked = Answers(counts, blanks, accuracy, order, group=group, learned=self._learned)
+            asked = Answers(counts, blanks, accuracy, order, group=group, learned=learned)
             return self._rule(asked, key)
 
         return jax.jit(chances)
