@@ -1,21 +1,18 @@
-"""A trial as pictures: three plots and the report, written beside its JSON."""
+"""A trial as pictures: three plots, written beside its JSON."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .plots import accuracy_by_cost, accuracy_by_samples, forecast_against_observed, publication
-from .report import write_report
 from .simulate.atomic import whole_file
 from .trial import Trial
 
 
-def draw_trial(trial: Trial, folder: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> None:
-    """Write accuracy.png, judgement.png, cost.png and report.html into ``folder``, atomically each."""
+def draw_trial(trial: Trial, folder: str | os.PathLike[str]) -> None:
+    """Write accuracy.png, judgement.png and cost.png into ``folder``, atomically each."""
     folder = Path(folder)
     frame, judged = trial.same.to_frame(), trial.same_judged.to_frame()
     questions, level = trial.same_judged.questions, trial.same_judged.level
@@ -33,17 +30,6 @@ def draw_trial(trial: Trial, folder: str | os.PathLike[str], provenance: Mapping
     _save(
         accuracy_by_cost(frame, recommended=recommended, questions=questions, title="What accuracy costs"),
         folder / "cost.png",
-    )
-
-
-    write_report(
-        folder / "report.html",
-        forecast=trial.same.to_json(),
-        validation=trial.same_judged.to_json(),
-        forecast_new=trial.new.to_json(),
-        validation_new=trial.new_judged.to_json(),
-        provenance={"muxcast": __version__, **(provenance or {})},
-        title="SLM-MUX: forecast and verdict",
     )
 
 

@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "observing": ["Observed", "observe", "standard_error"],
         "posterior": ["Population", "Posterior"],
         "replay": ["Replay"],
+        "axioms": ["AXIOMS", "check_axioms"],
+        "scaling": ["where_more_hurts"],
         "search": ["HonestScore", "Search"],
         "validation": ["Validation", "read_forecast", "validate"],
     },

@@ -9,7 +9,23 @@ _FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "ln": "log", "log": "log",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "exp": "exp",
 }  # fmt: skip
-_GREEK = ("alpha beta gamma delta epsilon theta lambda mu nu phi psi rho sigma tau omega").split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "theta",
+    "lambda",
+    "mu",
+    "nu",
+    "phi",
+    "psi",
+    "rho",
+    "sigma",
+    "tau",
+    "omega",
+]
 _LARGEST_POWER, _LARGEST_FACTORIAL, _LONGEST, _DEEPEST = 64, 20, 300, 40
 
 

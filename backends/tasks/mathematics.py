@@ -169,7 +169,7 @@ def _equation(left: str, right: str) -> str:
 
     try:
         zero = sympy.expand(read_latex(left) - read_latex(right))
-        content, zero = zero.as_content_primitive()
+        zero = zero.as_content_primitive()[1]
         if zero.could_extract_minus_sign():
             zero = -zero
         return f"{_spelled_out(sympy, sympy.expand(zero))} = 0"

@@ -17,9 +17,7 @@ _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)\]])-\s?)?[$£€]?\s?(?P<minus>-)?(?P<whole>\d{1,3}(?:,\d{3})+(?![\d])|\d+)?(?P<part>\.\d+)?"
     r"(?:\s?/\s?(?P<below>\d+(?:,\d{3})*))?"
 )
-_MARK = re.compile(
-    r"(?:final\s+answer|answer)\b\s*(?:\*\*)?\s*(?:is|was|of|=|:)\s*(?:\*\*)?\s*:?", re.IGNORECASE
-)
+_MARK = re.compile(r"(?:final\s+answer|answer)\b\s*(?:\*\*)?\s*(?:is|was|of|=|:)\s*(?:\*\*)?\s*:?", re.IGNORECASE)
 
 
 def final_number(text: str) -> str | None:

@@ -39,12 +39,12 @@ def _ask(state: State) -> Int[Array, " model"]:
     beaten = (reach < lead - 1e-9) | ((reach <= lead + 1e-9) & before)
     fixed = _fixed_mode(state)
     best = jnp.argmax(counts, -1)
-    harmless = beaten | (fixed & (best == best[leader])) | (state.budget == 0)
-    settled = fixed[leader] & (harmless | ours).all()
-    wanted = (ours & ~fixed) | (~ours & ~harmless)
-    # a fixed leader that others may still pass goes on, so that they can be beaten
-    wanted = wanted | (ours & ~(harmless | ours).all())
-    return jnp.where(settled, 0, wanted & (state.left > 0)).astype(jnp.int32)
+    same = fixed & fixed[leader] & (best == best[leader])
+    rest = (beaten | same | (state.budget == 0) | ours).all()
+    settled = rest & (fixed | (state.left == 0))[leader]
+    # a leader that others may still pass goes on, so that they can be beaten
+    wanted = jnp.where(ours, ~fixed | ~rest, ~beaten & ~same)
+    return jnp.where(settled, 0, wanted).astype(jnp.int32)
 
 
 def _decide(state: State, key: Array) -> Float[Array, " class"]:
