@@ -84,9 +84,7 @@ def cluster(answers: Sequence[str | None], equivalence: Equivalence) -> Clusters
     return Clusters(label, [medoid for _, medoid, _ in found], np.array([-size for size, _, _ in found]))
 
 
-def _complete_linkage(
-    alike: Float[np.ndarray, "answer answer"], threshold: float
-) -> Int[np.ndarray, " answer"]:
+def _complete_linkage(alike: Float[np.ndarray, "answer answer"], threshold: float) -> Int[np.ndarray, " answer"]:
     if len(alike) == 1:
         return np.zeros(1, int)
     from scipy.cluster.hierarchy import fcluster, linkage
@@ -141,9 +139,7 @@ def mathematical() -> Equivalence:
     try:
         from math_verify import parse, verify  # type: ignore[import-not-found]
     except ImportError as problem:
-        raise BadInput(
-            "equivalence math: needs the package math-verify; pip install 'muxcast[tasks]'"
-        ) from problem
+        raise BadInput("equivalence math: needs the package math-verify; pip install 'muxcast[tasks]'") from problem
 
     def similarity(answers: Sequence[str]) -> Float[np.ndarray, "answer answer"]:
         parsed = [parse(f"${answer}$") or parse(answer) for answer in answers]
@@ -151,9 +147,7 @@ def mathematical() -> Equivalence:
         for i in range(len(answers)):
             for j in range(i):
                 # verify() treats its first argument as the reference, so equivalence asks both ways
-                same = bool(
-                    parsed[i] and parsed[j] and verify(parsed[i], parsed[j]) and verify(parsed[j], parsed[i])
-                )
+                same = bool(parsed[i] and parsed[j] and verify(parsed[i], parsed[j]) and verify(parsed[j], parsed[i]))
                 alike[i, j] = alike[j, i] = same
         return alike
 
@@ -173,31 +167,33 @@ def code() -> Equivalence:
     return Equivalence("code", similarity)
 
 
-def normalised_code(source: str) -> str:
-    """Python source without comments, docstrings and annotations, its local names replaced in order."""
+def normalised_code(source: str, rename: bool = True) -> str:
+    """Python source without comments, docstrings and annotations, in one layout.
+
+    Args:
+        source: a program; text that is not Python comes back with its white space normalised.
+        rename: replace local names in order of appearance. The result is for comparing, not for running:
+            a keyword argument of an inner function keeps its old name at the call.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return re.sub(r"\s+", " ", source).strip()
-    return ast.unparse(ast.fix_missing_locations(_Plain().visit(tree)))
+    return ast.unparse(ast.fix_missing_locations(_Plain(rename).visit(tree)))
 
 
 class _Plain(ast.NodeTransformer):
     """Drops what does not change behaviour; renames the names that each outermost function binds."""
 
-    def __init__(self) -> None:
-        self.names: dict[str, str] | None = None
+    def __init__(self, rename: bool) -> None:
+        self.names: dict[str, str] | None = None if rename else {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         outermost = self.names is None
         if outermost:
             self.names = _bound_names(node)
         first = node.body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
             node.body = node.body[1:] or [ast.Pass()]
         node.returns = None
         if not outermost and self.names is not None:
@@ -264,9 +260,7 @@ def embedding(threshold: float = 0.9, embed: Embed | None = None) -> Equivalence
         BadInput: a threshold outside (0, 1], or no embedding model at hand.
     """
     if not 0 < threshold <= 1:
-        raise BadInput(
-            f"equivalence embedding:{threshold}: the threshold is a cosine above 0 and at most 1; try 0.9"
-        )
+        raise BadInput(f"equivalence embedding:{threshold}: the threshold is a cosine above 0 and at most 1; try 0.9")
     vectors = embed or _packaged_embedding()
 
     def similarity(answers: Sequence[str]) -> Float[np.ndarray, "answer answer"]:

@@ -67,9 +67,7 @@ def program(machine: str) -> bytes:
         OSError: a machine without a table.
     """
     if machine not in _TABLES:
-        raise OSError(
-            errno.ENOSYS, f"no system call filter for machine {machine}; known: {', '.join(_TABLES)}"
-        )
+        raise OSError(errno.ENOSYS, f"no system call filter for machine {machine}; known: {', '.join(_TABLES)}")
     architecture, clone, clone3, refused = _TABLES[machine]
     steps = [
         _step(LOAD, 4),  # the architecture: another calling convention would renumber everything

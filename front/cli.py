@@ -17,13 +17,27 @@ VERBS = {
     "quickstart": "The whole job on the recorded example pool, offline.",
     "forecast": "From a pilot log, what each pool will score, and how sure we are.",
     "replay": "Exact, unbiased accuracy of every pool on a log you already have.",
+    "report": "One self-contained HTML page from a folder of results.",
+    "doctor": "What is installed, which engine can run here, and what to do about it.",
     "validate": "Score a forecast against what really happened.",
+    "sample": "Draw answers from the models of a pool; resumable.",
+    "cluster": "Make one answer of open-ended answers that are equivalent.",
+    "compare": "SLM-MUX and its rivals, live, on the same models and questions.",
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
+    "pilot-size": "How many questions and samples a pilot needs.",
     "scaling": "More models, more samples, or neither: the best use of a budget.",
     "check-rule": "Which axioms a selection rule keeps, with the smallest counterexamples.",
     "agreement": "What a log without reference answers can say of its models.",
+    "import": "Bring the log of another tool into an answer log.",
+    "run": "Ask a whole task of a pool and return one answer a question.",
+    "ask": "Ask a pool one question.",
+    "serve": "An OpenAI-compatible server whose one model is the pool.",
 }
+
+
+# verbs that no module can be called
+_MODULES = {"import": "import_log"}
 
 
 class Verbs(click.Group):
@@ -35,7 +49,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        return import_module(f".verbs.{cmd_name.replace('-', '_')}", __package__).command
+        return import_module(f".verbs.{_MODULES.get(cmd_name, cmd_name.replace('-', '_'))}", __package__).command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in VERBS and not args[0].startswith("-"):

@@ -1,4 +1,4 @@
-"""A trial as pictures: three plots and the report, written beside its JSON."""
+"""A trial as pictures: three plots, written beside its JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .trial import Trial
 
 
 def draw_trial(trial: Trial, folder: str | os.PathLike[str]) -> None:
-    """Write accuracy.png, judgement.png, cost.png into ``folder``, atomically each."""
+    """Write accuracy.png, judgement.png and cost.png into ``folder``, atomically each."""
     folder = Path(folder)
     frame, judged = trial.same.to_frame(), trial.same_judged.to_frame()
     questions, level = trial.same_judged.questions, trial.same_judged.level
     recommended = trial.same.to_json()["recommended"]
-    title = "Forecast from 4 samples a question; circles: what happened"
+    each = int(trial.split.pilot.samples_per_question.to_numpy().max())
+    title = f"Forecast from {each} samples a question; open marks: what happened"
     _save(
         accuracy_by_samples(frame, observed=judged, questions=questions, level=level, title=title),
         folder / "accuracy.png",

@@ -109,9 +109,21 @@ def fit_difficulty(
     rng: np.random.Generator,
     settings: Settings = Settings(),  # noqa: B008 - immutable
     progress: Callable[[float], None] | None = None,
+    known: DifficultyDraws | None = None,
 ) -> DifficultyDraws:
-    """Posterior draws of the difficulty model given yes/no counts, by Gibbs sampling."""
+    """Posterior draws of the difficulty model given yes/no counts, by Gibbs sampling.
+
+    Args:
+        data: the counts.
+        rng: source of randomness.
+        settings: size of the model and length of the run.
+        progress: called with the share of the work done.
+        known: a population to hold fixed (evenly spaced draws, one per chain), so that only the questions are
+            inferred: what an ideal forecaster who knew the population would do.
+    """
     chain = _Sampler(data, rng, settings)
+    if known is not None:
+        chain.hold(known)
     kept: list[tuple] = []
     every = max(settings.sweeps // settings.keep, 1)
     total = settings.warmup + every * settings.keep
@@ -171,6 +183,7 @@ class _Sampler:
         self.eta = np.broadcast_to(np.log(raw / (1 - raw)), (C, Q, J)) + rng.normal(0, 0.3, (C, Q, J))
         self.f = rng.normal(0, 0.5, (C, Q, self.r))
         self.count = 0
+        self.held = False
 
     def state(self) -> tuple:
         return (
@@ -183,9 +196,21 @@ class _Sampler:
             self.widths.copy(),
         )
 
+    def hold(self, known: DifficultyDraws) -> None:
+        """Fix the population to draws of ``known``, one per chain."""
+        part = known.take(np.linspace(0, len(known.lines) - 1, self.eta.shape[0]).astype(int))
+        self.lines, self.log_sigma, self.own = part.lines, np.log(part.spread), part.own
+        self.weights, self.centres, self.widths = part.weights, part.centres, part.widths
+        self.held = True
+
     def sweep(self) -> None:
         self.omega = polya_gamma(self.rng, self.n, self.eta)
         self.draw_factors()
+        if self.held:
+            self.draw_logits()
+            self.draw_own_scales()
+            self.draw_lumps()
+            return
         self.draw_lines()
         self.draw_spread()
         self.draw_logits()
@@ -194,15 +219,21 @@ class _Sampler:
         self.draw_lumps()
         self.count += 1
 
+    def _by_question(self, by_task: Float[np.ndarray, "chain task ..."]) -> Float[np.ndarray, "chain question ..."]:
+        """The value of each question's task."""
+        if self.T == 1:
+            return np.broadcast_to(by_task, (by_task.shape[0], len(self.task), *by_task.shape[2:]))
+        return by_task[:, self.task]
+
     def _precision(self, sigma: Float[np.ndarray, "chain task channel"]):
         """Noise precision of the augmented observation with eta integrated out, and precision x observation."""
-        var = np.square(sigma)[:, self.task] * self.u
+        var = self._by_question(np.square(sigma)) * self.u
         shrink = 1 / (1 + var * self.omega)
         return self.omega * shrink, self.kappa * shrink
 
     def draw_factors(self) -> None:
         w, wz = self._precision(np.exp(self.log_sigma))
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         load = lines[..., 1:]
         rows = np.arange(len(self.lump))[:, None]
         prior = 1 / self.widths[rows, self.lump]
@@ -244,12 +275,12 @@ class _Sampler:
 
     def draw_spread(self) -> None:
         """Metropolis on log sigma with eta integrated out; the step adapts during warm-up only."""
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
         centre = self.log_sigma_base[:, self.kind][:, None]
 
         def log_density(log_sigma):
-            var = np.exp(2 * log_sigma)[:, self.task] * self.u
+            var = self._by_question(np.exp(2 * log_sigma)) * self.u
             noise = 1 + var * self.omega
             # -1/2 log(noise) - 1/2 w (z - mean)^2, constants dropped; written so that omega = 0 is allowed
             fit = -0.5 * np.log(noise) - 0.5 * (self.omega * mean**2 - 2 * self.kappa * mean) / noise
@@ -273,21 +304,23 @@ class _Sampler:
         self.log_sigma_base = total / precision + self.rng.standard_normal(total.shape) / np.sqrt(precision)
 
     def draw_logits(self) -> None:
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         self.mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
-        prior = np.exp(-2 * self.log_sigma)[:, self.task] / self.u
+        prior = self._by_question(np.exp(-2 * self.log_sigma)) / self.u
         precision = prior + self.omega
         self.eta = (prior * self.mean + self.kappa) / precision + self.rng.standard_normal(precision.shape) / np.sqrt(
             precision
         )
 
     def draw_own_scales(self) -> None:
-        square = np.square(self.eta - self.mean) * np.exp(-2 * self.log_sigma)[:, self.task]
+        square = np.square(self.eta - self.mean) * self._by_question(np.exp(-2 * self.log_sigma))
         own = self.own[:, self.kind][:, None]
         log_weight = np.log(own) - 0.5 * np.log(OWN_SCALES) - 0.5 * square[..., None] / OWN_SCALES
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
+        if self.held:
+            return
         tally = np.einsum(
             "cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families, optimize=True
         )
@@ -317,9 +350,11 @@ class _Sampler:
 
     def draw_lumps(self) -> None:
         gap = np.square(self.f[:, :, None] - self.centres[:, None]) / self.widths[:, None]
-        log_weight = np.log(self.weights)[:, self.task] - 0.5 * (gap + np.log(self.widths)[:, None]).sum(-1)
+        log_weight = self._by_question(np.log(self.weights)) - 0.5 * (gap + np.log(self.widths)[:, None]).sum(-1)
         log_weight -= log_weight.max(-1, keepdims=True)
         self.lump = _choose(self.rng, np.exp(log_weight))
+        if self.held:
+            return
         inside = (self.lump[..., None] == np.arange(self.L)).astype(float)
         tally = np.einsum("cql,qt->ctl", inside, self.member)
         draws = self.rng.standard_gamma(tally + 1.0) + 1e-9

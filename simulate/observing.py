@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from ..theory.consistency import ModeLaw
 from ..theory.pools import pool_accuracy_per_question
@@ -88,7 +88,9 @@ class _Scorer:
     def __init__(self, counts: AnswerCounts, accuracy: Mapping[str, float], most: int, seed: int):
         self.counts, self.accuracy, self.seed = counts, accuracy, seed
         self._sweep = sweep_of_counts(counts.classes, counts.blanks, counts.right, most)
-        self._draws: np.ndarray | None = None
+        self._most = most
+        self._draws: dict[tuple[int, ...], np.ndarray] = {}
+        self._tallies: dict[int, np.ndarray] = {}
 
     def laws(self, k: int) -> ModeLaw:
         """Laws [question, model, m]; nan for a question and model with fewer than k samples."""
@@ -105,19 +107,57 @@ class _Scorer:
         if rule in EXACT:
             by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in self.laws(k)))
             return np.asarray(pool_accuracy_per_question(by_model, pools)), np.zeros(len(pools))
-        found = [self._subsampled(rule, k, pool) for pool in pools]
-        return np.array([score.accuracy for score in found]), np.array([score.monte_carlo_error for score in found])
+        if rule == "agent-forest":
+            found = [self._plurality(k, pool) for pool in pools]
+            accuracy = np.array([scores.mean(0) for scores in found])
+            spread = np.array([scores.var(0, ddof=1).sum() for scores in found]) / SUBSAMPLES
+            return accuracy, np.sqrt(spread) / accuracy.shape[1]
+        scored = [self._subsampled(rule, k, pool) for pool in pools]
+        return np.array([score.accuracy for score in scored]), np.array([score.monte_carlo_error for score in scored])
+
+    def _order(self, k: int) -> Int[np.ndarray, "draw question model sample"]:
+        """The first k answers of random subsamples, nested in k so that curves over k are smooth.
+
+        A model with fewer than k samples on some question is absent: no pool at this k has it.
+        """
+        from .rules.evaluate import shuffled_draws
+        from .rules.protocol import ABSENT
+
+        reach = self.counts.samples.min(0)
+        able = tuple(np.flatnonzero(reach >= k).tolist())
+        if able not in self._draws:
+            columns = list(able)
+            part = self.counts._replace(
+                classes=self.counts.classes[:, columns],
+                blanks=self.counts.blanks[:, columns],
+                models=[self.counts.models[column] for column in columns],
+            )
+            drawn = shuffled_draws(part, min(self._most, int(reach[columns].min())), SUBSAMPLES, self.seed)
+            whole = np.full((*drawn.shape[:2], len(reach), drawn.shape[-1]), ABSENT, drawn.dtype)
+            whole[:, :, columns] = drawn
+            self._draws[able] = whole
+        return self._draws[able][..., :k]
+
+    def _plurality(self, k: int, pool: Bool[np.ndarray, " model"]) -> Float[np.ndarray, "draw question"]:
+        """Chance that the pooled votes of each subsample pick a correct answer, ties split evenly."""
+        from .rules.evaluate import tally
+
+        if k not in self._tallies:
+            self._tallies = {k: tally(self._order(k), self.counts.classes.shape[-1])[0]}
+        votes = self._tallies[k][:, :, pool].sum(2)
+        tied = (votes == votes.max(-1, keepdims=True)) & (votes > 0)
+        leading = np.arange(votes.shape[-1]) < self.counts.right[:, None]
+        return (tied & leading).sum(-1) / np.maximum(tied.sum(-1), 1)
 
     def _subsampled(self, rule: str, k: int, pool: Bool[np.ndarray, " model"]) -> RuleScore:
-        from .rules.evaluate import rule_on_counts, shuffled_draws
+        from .rules.evaluate import rule_on_counts
         from .rules.protocol import rule_named
 
-        if self._draws is None or self._draws.shape[-1] < k:
-            self._draws = shuffled_draws(self.counts, k, SUBSAMPLES, self.seed)
         names = np.array(self.counts.models)
         accuracy = np.array([self.accuracy[name] for name in names])
-        order = self._draws[..., :k]
-        return rule_on_counts(rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=order)
+        return rule_on_counts(
+            rule_named(rule), self.counts, k, accuracy=accuracy, pool=names[pool], order=self._order(k)
+        )
 
 
 def _figures(

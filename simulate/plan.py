@@ -239,10 +239,16 @@ def pareto_front(cost: Float[np.ndarray, " cell"], value: Float[np.ndarray, " ce
 
 def _read(content: Mapping[str, Any]) -> tuple[list[Cell], dict[str, np.ndarray], float, int]:
     try:
-        cells = [Cell(row["rule"], tuple(row["models"]), int(row["samples"])) for row in content["cells"]]
+        rows = content["cells"]
+        single = {(row["models"][0], row["samples"]) for row in rows if row["rule"] == SINGLE}
+        # MUX of one model is its self-consistency: one of the two is enough
+        rows = [
+            row for row in rows
+            if row["rule"] == SINGLE or len(row["models"]) > 1 or (row["models"][0], row["samples"]) not in single
+        ]  # fmt: skip
+        cells = [Cell(row["rule"], tuple(row["models"]), int(row["samples"])) for row in rows]
         figures = {
-            name: np.array([row["accuracy"][name] for row in content["cells"]], float)
-            for name in ("mean", "sd", "lower", "upper")
+            name: np.array([row["accuracy"][name] for row in rows], float) for name in ("mean", "sd", "lower", "upper")
         }
         questions = int((content.get("target") or {}).get("questions") or 1)
     except (KeyError, TypeError, ValueError) as error:
@@ -295,7 +301,7 @@ def _single_curves(cells: list[Cell], mean: np.ndarray) -> _Curves:
     """Forecast accuracy of each single model by samples; MUX of one model is self-consistency."""
     points: dict[str, dict[int, float]] = {}
     for cell, value in zip(cells, mean, strict=True):
-        if len(cell.models) == 1 and cell.rule in (SINGLE, "mux"):
+        if len(cell.models) == 1:
             points.setdefault(cell.models[0], {})[cell.samples] = float(value)
     return {
         name: (np.array(sorted(curve), float), np.array([curve[k] for k in sorted(curve)]))

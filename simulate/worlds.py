@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from jaxtyping import Float, Int
 
 from .answers import AnswerCounts, AnswerLog
 from .errors import BadInput, unknown_name
+
+if TYPE_CHECKING:
+    from .posterior import Posterior, Target
 
 
 class TokenLaw(NamedTuple):
@@ -71,6 +74,33 @@ class World(NamedTuple):
         """A world of ``questions`` questions drawn from this one with replacement."""
         pick = np.random.default_rng(seed).integers(len(self.p), size=questions)
         return self._replace(p=self.p[pick], blank=self.blank[pick], tasks=[self.tasks[i] for i in pick])
+
+
+def worlds_of(
+    posterior: Posterior,
+    target: Target = "new",
+    questions: int | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    name: str = "posterior world",
+) -> list[World]:
+    """Worlds drawn from a calibrated posterior, each as likely as the pilot leaves it.
+
+    Args:
+        posterior: from `muxcast.simulate.calibration.calibrate`.
+        target: the pilot's own questions, or new ones of the population.
+        questions: how many new questions; None for as many as the pilot has.
+        draws: worlds to draw.
+        seed: of the draws.
+        name: what the worlds are called.
+    """
+    population = posterior.worlds(target, questions, draws, seed)
+    tokens = posterior.pilot.tokens
+    laws = None if tokens is None else {model: TokenLaw(*tokens[model]) for model in posterior.models}
+    return [
+        World(p, blank, [posterior.tasks[i] for i in task], posterior.models, name, laws)
+        for p, blank, task in zip(population.p, population.blank, population.task, strict=True)
+    ]
 
 
 def draw_log(

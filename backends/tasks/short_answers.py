@@ -9,6 +9,8 @@ from .task import Message, Prompt
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _MARK = re.compile(r"(?:the )?(?:final )?answer(?: is)?\s*[:=]?\s*", re.IGNORECASE)
+# a full stop after St or Mt ends no sentence
+_END = re.compile(r"[,;(\[\n]|(?<!\bst)(?<!\bmt)\.(?:\s|$)|[.!?]+$", re.IGNORECASE)
 _QUOTES = "\"'`*_“”‘’«»"
 STYLES = ("completion", "chat")
 
@@ -44,7 +46,7 @@ def canonical(text: str) -> str | None:
     number = _NUMBER.match(text.lstrip("$£€"))
     if number and not text.lstrip("$£€")[number.end() :].strip(" .%!" + _QUOTES):
         return plain_number(number[0])
-    text = re.split(r"[,;(\[\n]|\.(?:\s|$)|[.!?]+$", text, maxsplit=1)[0]
+    text = _END.split(text, maxsplit=1)[0]
     text = re.sub(r"\s+", " ", text).strip(" .:!?-" + _QUOTES).casefold()
     return text or None
 

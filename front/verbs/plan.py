@@ -8,6 +8,9 @@ import click
 
 from .options import json_option, parse_pools, parse_rules, parse_samples, pools_option, samples_option, seed_option
 
+MOST_ALONE = 64
+"""Single models are forecast up to this many samples; beyond it their curves are flat and held."""
+
 
 @click.command("plan")
 @click.argument("source", metavar="FORECAST.json|PILOT")
@@ -70,14 +73,16 @@ def command(source, prices, pilot, by, budget, within, samples, rules, pools, se
         from ..simulate.forecast import forecast
 
         log = read_log(source)
+        wanted, chosen = parse_samples(samples), parse_pools(pools)
         posterior = calibrate(log, seed=seed)
-        content = forecast(
-            posterior,
-            samples=parse_samples(samples),
-            rules=tuple(parse_rules(rules)),
-            pools=parse_pools(pools),
-            seed=seed,
-        )
+        content = forecast(posterior, wanted, tuple(parse_rules(rules)), chosen, seed=seed).to_json()
+        # the honest rival of a pool is its best member with as many samples as the whole pool draws
+        sizes = {len(pool) for pool in chosen} if chosen else range(2, len(log.models) + 1)
+        totals = {k * size for k in wanted for size in sizes if k * size <= MOST_ALONE} - set(wanted)
+        if totals:
+            singles = [[name] for name in log.models]
+            alone = forecast(posterior, sorted(totals), ("self-consistency",), singles, seed=seed)
+            content["cells"] += alone.to_json()["cells"]
         usage = usage_of(read_log(pilot) if pilot else log)
     result = plan(content, usage, table, by=by, budget=budget, within=within / 100)
     for remark in result.notes:
@@ -103,6 +108,9 @@ def _show(result) -> None:
     rows = []
     for i in order:
         cell, same = result.cells[i], result.same_compute[i]
+        gain = "-"
+        if same is not None:
+            gain = f"{100 * (result.mean[i] - same.accuracy):+.1f}" + "~" * same.interpolated
         mark = "*" if i == result.recommended else ""
         rows.append(
             (
@@ -112,14 +120,14 @@ def _show(result) -> None:
                 figure(scale * result.cost[i]),
                 points(result.mean[i]),
                 f"±{50 * (result.upper[i] - result.lower[i]):.1f}",
-                "-" if same is None else f"{100 * (result.mean[i] - same.accuracy):+.1f}",
+                gain,
             )
         )
     table(
         f"Efficient cells of {len(result.cells)}: cost in {unit} a {per}, accuracy in percent",
         ["models", "rule", "k", "cost", "acc", "", "gain"],
         rows,
-        caption="gain: over the best single model with as many samples in all. *: recommended.",
+        caption="gain: over the best single model with as many samples in all (~ interpolated). *: recommended.",
     )
     chosen = result.cells[result.recommended]
     note(f"recommended: {'+'.join(chosen.models)} by {chosen.rule}, k = {chosen.samples}: {result.why}")

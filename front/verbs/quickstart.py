@@ -41,10 +41,13 @@ def command(out, seed, json_out):
 
         trial = run_trial(example_pool(), seed=seed, step=step)
         step("draw the plots and write the report")
+        from ..example import example_provenance
         from ..picture import draw_trial
+        from ..report import report_folder
 
         save_trial(trial, folder)
         draw_trial(trial, folder)
+        report_folder(folder, title="SLM-MUX on the example pool", provenance=example_provenance())
     if json_out:
         summaries = {"same": trial.same_judged.to_json(), "new": trial.new_judged.to_json()}
         write_json({"format": "muxcast-quickstart", "version": 1, "seed": seed, **summaries}, json_out)

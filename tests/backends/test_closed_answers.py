@@ -23,6 +23,7 @@ from muxcast.simulate.errors import BadInput
         ("Port-au-Prince", "port-au-prince"),
         ("New   York (city)", "new york"),
         ("3 apples", "3 apples"),
+        ("St. Paul. It", "st. paul"),
         ("", None),
         (" . ", None),
     ],

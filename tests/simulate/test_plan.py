@@ -149,7 +149,6 @@ def test_a_price_table_that_leaves_a_model_out_is_refused():
 
 
 def test_the_verb_writes_a_plan_and_prints_the_front(tmp_path):
-    pytest.importorskip("muxcast.theory.consistency")
     (tmp_path / "forecast.json").write_text(json.dumps(forecast()))
     (tmp_path / "prices.toml").write_text(
         "\n".join(f"[models.{name}]\ninput = 0.1\noutput = 0.2" for name in MODELS)

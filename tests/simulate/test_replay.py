@@ -135,3 +135,43 @@ def test_answer_noise_matches_the_scatter_of_repeated_draws():
     claimed = np.mean([run.noise[0] for run in runs])
     # the claim is an upper bound and not a wild one; 60 runs fix the scatter to about 10 %
     assert 0.8 * scatter < claimed < 2 * scatter
+
+
+def by_pooled_votes(log: AnswerLog, pool: tuple[str, ...], k: int) -> float:
+    total = Fraction(0)
+    questions = sorted(log.rows["question"].unique())
+    for question in questions:
+        ours = log.rows[log.rows["question"] == question]
+        drawn = []
+        for model in pool:
+            answers = [None if pd.isna(a) else a for a in ours[ours["model"] == model]["answer"]]
+            drawn.append(list(combinations(answers, k)))
+        results = []
+        for draw in product(*drawn):
+            counts = Counter(answer for part in draw for answer in part if answer is not None)
+            top = max(counts.values(), default=0)
+            modes = [answer for answer, count in counts.items() if count == top]
+            results.append(Fraction(int(RIGHT in modes), max(len(modes), 1)))
+        total += sum(results, Fraction(0)) / len(results)
+    return float(total / len(questions))
+
+
+def test_agent_forest_is_plurality_of_the_pooled_votes_within_its_stated_error():
+    log = random_log(6)
+    result = muxcast.replay(log, [1, 2, 3], ["agent-forest"])
+    misses = []
+    for cell, mean, error in zip(result.cells, result.seen.mean, result.seen.simulation_sd, strict=True):
+        misses.append((mean - by_pooled_votes(log, cell.models, cell.samples)) / max(error, 1e-9))
+    assert not result.to_frame()["exact"].all()
+    # 21 cells share their subsamples, so their misses are few independent ones
+    assert np.abs(misses).max() < 4
+
+
+def test_agent_forest_leaves_out_a_model_that_has_too_few_samples():
+    log = random_log(0)
+    short = log.select(keep=~((log.rows["model"] == "m2") & (log.rows["sample"] >= 2)).to_numpy())
+    whole = muxcast.replay(log, [4], ["agent-forest"], pools=[["m0", "m1"]])
+    part = muxcast.replay(short, [2, 4], ["agent-forest"], tie_break=whole.tie_break | {"m2": 0.1})
+    (at_four,) = [i for i, cell in enumerate(part.cells) if cell.samples == 4 and set(cell.models) == {"m0", "m1"}]
+    # all four of four samples: nothing is left to chance
+    assert part.seen.mean[at_four] == pytest.approx(whole.seen.mean[0], abs=1e-12)

@@ -1,0 +1,216 @@
+"""A sampling run: what is missing from a log is drawn, appended as it comes, and compacted at the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..simulate.answers import AnswerLog
+from ..simulate.errors import BadInput
+from .engine import MOST_SAMPLES, Completion, Engine, Request, runs_of, seed_of
+from .pool import ModelSpec, Pool
+from .store import Store
+from .tasks.task import Question, Task
+
+
+@dataclass
+class Progress:
+    """Where a run stands; what is shown while it goes on and after."""
+
+    total: int
+    """Samples the log will hold when everything is drawn."""
+    before: int
+    """Samples it held when this run began."""
+    drawn: int = 0
+    """Samples of this run."""
+    failed: int = 0
+    prompt_tokens: int = 0
+    """Of this run, each request's prompt counted once."""
+    completion_tokens: int = 0
+    cost: float | None = None
+    """US dollars of this run; None when no model has a price."""
+    model: str = ""
+    """The model at work, or "" before and after."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Samples a second of this run."""
+        return self.drawn / max(time.monotonic() - self.started, 1e-9)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go at this rate; None while nothing has come yet."""
+        left = self.total - self.before - self.drawn - self.failed
+        return left / self.rate if self.drawn else None
+
+
+class Drawn(NamedTuple):
+    """What a run leaves."""
+
+    log: AnswerLog | None
+    """All samples of the log, those of earlier runs too; None when nothing could be drawn."""
+    progress: Progress
+    failed: list[dict[str, Any]]
+    """Samples that could not be drawn: task, question, model, samples, error."""
+
+
+class Asked(NamedTuple):
+    """A question of a task."""
+
+    task: Task
+    question: Question
+
+
+def sample(
+    pool: Pool,
+    tasks: Sequence[Task],
+    questions: int | Mapping[str, int],
+    samples: int,
+    out: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    keep_text: bool = True,
+    allow_changes: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Drawn:
+    """Draw what ``out`` lacks of ``samples`` samples of ``questions`` questions a task from every model.
+
+    Models are loaded one after another, each once, and only where something of theirs is missing. Sample j
+    of a question has the same seed in every run, so an interrupted run that is taken up again ends with the
+    samples that an uninterrupted one would have drawn.
+
+    Args:
+        pool: the models.
+        tasks: what is asked; their names must differ.
+        questions: how many of each task; one number for all or one for each task's name.
+        samples: how many of each question and model the log shall hold.
+        out: the answer log; see ``backends/store.py`` for the files beside it.
+        seed: chooses the questions and, with their names, the samples.
+        keep_text: keep whole completions in the log, so that answers can be extracted again.
+        allow_changes: mix samples of different settings in one log.
+        watch: called after every question.
+    Raises:
+        BadInput: settings that cannot be used or differ from those the log was drawn with.
+    """
+    names = [task.name for task in tasks]
+    counts = dict.fromkeys(names, questions) if isinstance(questions, int) else dict(questions)
+    if min(counts[name] for name in names) < 1 or not 1 <= samples <= MOST_SAMPLES:
+        raise BadInput(
+            f"cannot draw {samples} samples of {questions} questions; "
+            f"ask for at least 1 question and 1 to {MOST_SAMPLES} samples"
+        )
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"two tasks are called {name!r}; draw them into logs of their own")
+    asked = [Asked(task, question) for task in tasks for question in task.questions(counts[task.name], seed)]
+    settings = {
+        "seed": seed,
+        "tasks": {task.name: task.describe() for task in tasks},
+        "models": {spec.name: spec.settings() for spec in pool.models},
+    }
+    failed: list[dict[str, Any]] = []
+    with Store(out, settings, allow_changes=allow_changes) as store:
+        wanted = {
+            (item.task.name, item.question.id, spec.name, index)
+            for item in asked
+            for spec in pool.models
+            for index in range(samples)
+        }
+        progress = Progress(len(wanted), len(wanted & store.drawn))
+        if any(spec.price for spec in pool.models):
+            progress.cost = 0.0
+        for spec in pool.models:
+            gaps = list(_gaps(asked, spec, samples, seed, store))
+            if not gaps:
+                continue
+            progress.model = spec.name
+            watch(progress)
+            engine = spec.open(item.question for item, _ in gaps)
+            try:
+                store.drawn_by(spec.name, engine.describe())
+                failed += _draw(engine, spec, gaps, store, progress, keep_text, watch)
+            finally:
+                engine.close()
+        progress.model = ""
+        watch(progress)
+        return Drawn(store.compact(failed), progress, failed)
+
+
+def _gaps(
+    asked: Sequence[Asked], spec: ModelSpec, samples: int, seed: int, store: Store
+) -> Iterator[tuple[Asked, Request]]:
+    """One request for each run of consecutive samples that the store lacks."""
+    for item in asked:
+        key = (item.task.name, item.question.id, spec.name)
+        base = seed_of(seed, *key)
+        for gap in runs_of([index for index in range(samples) if (*key, index) not in store.drawn]):
+            yield item, Request(item.question.prompt, gap, base)
+
+
+def _draw(
+    engine: Engine,
+    spec: ModelSpec,
+    gaps: Sequence[tuple[Asked, Request]],
+    store: Store,
+    progress: Progress,
+    keep_text: bool,
+    watch: Callable[[Progress], None],
+) -> list[dict[str, Any]]:
+    failed = []
+    for position, completion in engine.generate([request for _, request in gaps], spec.sampling):
+        item, request = gaps[position]
+        rows = [row if keep_text else _without_text(row) for row in _rows(item, spec, completion)]
+        store.append(rows)
+        progress.drawn += len(rows)
+        used = sum(sample.completion_tokens or 0 for sample in completion.samples)
+        progress.prompt_tokens += completion.prompt_tokens or 0
+        progress.completion_tokens += used
+        if spec.price is not None and progress.cost is not None:
+            progress.cost += spec.price.of(completion.prompt_tokens or 0, used)
+        if completion.error is not None:
+            lost = sorted(set(request.samples) - {sample.index for sample in completion.samples})
+            progress.failed += len(lost)
+            failed.append(
+                {
+                    "task": item.task.name,
+                    "question": item.question.id,
+                    "model": spec.name,
+                    "samples": lost,
+                    "error": completion.error,
+                }
+            )
+        watch(progress)
+    return failed
+
+
+def _rows(item: Asked, spec: ModelSpec, completion: Completion) -> Iterator[dict[str, Any]]:
+    task, question = item
+    for drawn in completion.samples:
+        # a lone surrogate, which JSON can carry, fits in no UTF-8 file
+        text = drawn.text.encode("utf-8", "replace").decode("utf-8")
+        answer = task.extract(text, question)
+        yield {
+            "task": task.name,
+            "question": question.id,
+            "model": spec.name,
+            "sample": drawn.index,
+            "answer": answer,
+            "correct": answer is not None and bool(task.verify(answer, question)),
+            "reference": question.reference,
+            "prompt_tokens": completion.prompt_tokens,
+            "completion_tokens": drawn.completion_tokens,
+            "latency_s": None if completion.latency_s is None else round(completion.latency_s, 4),
+            "finish_reason": drawn.finish_reason,
+            "temperature": spec.sampling.temperature,
+            "seed": drawn.seed,
+            "engine": spec.engine,
+            "text": text,
+        }
+
+
+def _without_text(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "text"}

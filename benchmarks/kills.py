@@ -1,0 +1,150 @@
+"""Kill a sampling run again and again at random moments; the log must end as if nothing had happened.
+
+    python benchmarks/kills.py --engine simulated --kills 100
+    MUXCAST_TEST_MODELS=models python benchmarks/kills.py --engine vllm --kills 5
+
+Each run is a process of its own that is sent SIGKILL; the next one takes it up. Checked at the end: no sample
+missing, none twice, and the log equal to that of an uninterrupted run: byte by byte with the simulated engine,
+answers, texts, tokens and seeds with vLLM, whose latencies are those of the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import multiprocessing
+import platform
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pandas as pd
+
+from muxcast.backends.pool import read_pool
+from muxcast.backends.sampling import sample
+from muxcast.backends.tasks import task_named
+
+HERE = Path(__file__).parent
+CAPITALS = HERE / "example_pool" / "capitals.jsonl"
+SIMULATED = """
+[[model]]
+name = "a"
+engine = "simulated"
+options = { accuracy = 0.7, delay_s = DELAY }
+[[model]]
+name = "b"
+engine = "simulated"
+options = { accuracy = 0.5, blank = 0.1, delay_s = DELAY }
+"""
+VLLM = """
+[[model]]
+name = "smollm2"
+engine = "vllm"
+model = "${MUXCAST_TEST_MODELS}/smollm2"
+options = { max_model_len = 512 }
+sampling = { temperature = 0.8, max_tokens = 16, stop = ["\\n"] }
+"""
+# of one sample on disk, about
+_BYTES = 330
+KEY = ["task", "question", "model", "sample"]
+
+
+def draw(pool: Path, out: Path, questions: int, samples: int) -> None:
+    sample(read_pool(pool), [task_named(str(CAPITALS))], questions, samples, out)
+
+
+def finish(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"a run that nobody killed failed with exit code {process.exitcode}")
+
+
+def lines(partial: Path) -> int:
+    return partial.read_bytes().count(b"\n") if partial.exists() else 0
+
+
+def size(partial: Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
+
+
+def kill_at_random(start: Callable[[], BaseProcess], partial: Path, rng: random.Random, reach: int) -> bool:
+    """Start a run, kill it after a random number of new bytes and a random moment; False if it ended before."""
+    held, goal = size(partial), rng.randint(0, reach)
+    process = start()
+    while process.exitcode is None:
+        if size(partial) >= held + goal:
+            time.sleep(rng.random() * 0.02)
+            process.kill()
+            process.join()
+            return process.exitcode == -signal.SIGKILL
+        time.sleep(0.002)
+    return False
+
+
+def measure(engine: str, kills: int, questions: int, samples: int, seed: int) -> dict:
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        pool, whole, killed = here / "pool.toml", here / "whole.parquet", here / "killed.parquet"
+        pool.write_text(SIMULATED.replace("DELAY", "0") if engine == "simulated" else VLLM)
+        # simulated runs are forked from this process, which has imported everything; vLLM starts afresh each time
+        context = multiprocessing.get_context("fork" if engine == "simulated" else "spawn")
+
+        def start(out: Path = killed) -> BaseProcess:
+            process = context.Process(target=draw, args=(pool, out, questions, samples))
+            process.start()
+            return process
+
+        finish(start(whole))
+        if engine == "simulated":
+            pool.write_text(SIMULATED.replace("DELAY", "0.003"))
+        total = questions * samples * (2 if engine == "simulated" else 1)
+        partial, done, history = killed.with_name(killed.name + ".partial.jsonl"), 0, []
+        while done < kills:
+            # on average the kills spread over the whole run
+            if not kill_at_random(start, partial, rng, 2 * total * _BYTES // (kills + 2)):
+                break
+            done += 1
+            history.append(lines(partial))
+            print(f"kill {done}: {history[-1]} of {total} samples on disk", flush=True)
+        finish(start())
+        first, second = pd.read_parquet(whole), pd.read_parquet(killed)
+        compared = [name for name in first if name != "latency_s"]
+        return {
+            "engine": engine,
+            "kills": done,
+            "samples": total,
+            "samples_on_disk_at_each_kill": history,
+            "missing": len(first.merge(second[KEY], on=KEY, how="left", indicator=True).query("_merge != 'both'")),
+            "duplicated": int(second.duplicated(KEY).sum()),
+            "same_samples": bool(first[compared].equals(second[compared])),
+            "same_bytes": whole.read_bytes() == killed.read_bytes(),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill sampling runs and compare what is left.")
+    parser.add_argument("--engine", choices=["simulated", "vllm"], default="simulated")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    found = measure(options.engine, options.kills, options.questions, options.samples, options.seed)
+    found |= {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
+    out = HERE / "results" / f"kills_{options.engine}.json"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({key: value for key, value in found.items() if "each" not in key}))
+    same = found["same_bytes"] if options.engine == "simulated" else found["same_samples"]
+    if found["kills"] < options.kills or found["missing"] or found["duplicated"] or not same:
+        raise SystemExit("the killed run differs from the whole one")
+
+
+if __name__ == "__main__":
+    main()

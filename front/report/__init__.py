@@ -1,0 +1,6 @@
+"""The report: one self-contained HTML file that says what was asked, what to do, and how far to believe it."""
+
+from .folder import report_folder
+from .page import Results, report_html, write_report
+
+__all__ = ["Results", "report_folder", "report_html", "write_report"]

@@ -1,0 +1,28 @@
+"""`muxcast report`: a folder of results as one HTML page."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("report")
+@click.argument("run_dir", metavar="RUN_DIR")
+@click.option("--out", metavar="FILE", help="The HTML file.  [default: RUN_DIR/report.html]")
+@click.option("--title", default="SLM-MUX forecast", show_default=True, help="Heading of the page.")
+def command(run_dir, out, title):
+    """One self-contained HTML page from a folder of results.
+
+    Reads what it finds in RUN_DIR of forecast.json, validation.json,
+    forecast-new.json, validation-new.json, replay.json and plan.json, as the
+    verbs write them with --json, and a log named same, answers, log or pilot,
+    on which the recommended pool is taken apart. The page needs no network:
+    mail it, print it, open it on a phone.
+
+    \b
+    Examples:
+      muxcast report muxcast-quickstart
+      muxcast report run7 --out run7.html --title "Grading pool, March"
+    """
+    from ..report import report_folder
+
+    click.echo(str(report_folder(run_dir, out, title=title)))
