@@ -85,6 +85,17 @@ def test_pooled_plurality_of_one_model_is_self_consistency(posterior: Posterior)
     assert abs(error) < 4 * np.sqrt(0.25 / (40 * 60 * 40))
 
 
+def test_simulated_mux_agrees_with_the_exact_law(posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [Cell("mux", tuple(MODELS), 6), Cell("mux", ("bee",), 6), Cell("self-consistency", ("bee",), 6)]
+    blocks = list(posterior.blocks(draws=40))
+    exact = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0)).halves
+    monkeypatch.setattr("muxcast.simulate.pool_accuracy.EXACT_SAMPLES", 5)
+    played = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), rounds=20).halves
+    # 40 worlds x 60 questions x 40 runs, each with at most variance 1/4
+    np.testing.assert_allclose(played.mean((0, 1)), exact.mean((0, 1)), atol=4 * np.sqrt(0.25 / (40 * 60 * 40)))
+    np.testing.assert_array_equal(played[..., 1], played[..., 2])
+
+
 def test_mux_of_one_model_is_self_consistency(made: Forecast) -> None:
     at = {cell: i for i, cell in enumerate(made.cells)}
     for name in MODELS:
