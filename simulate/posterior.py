@@ -85,6 +85,12 @@ class Posterior:
         """Posterior draws at hand."""
         return len(self.difficulty.logits)
 
+    def to_arviz(self) -> Any:
+        """The draws as an ``arviz.InferenceData``; see `muxcast.simulate.arviz_export.to_arviz`."""
+        from .arviz_export import to_arviz
+
+        return to_arviz(self)
+
     def worlds(
         self, target: Target = "same", questions: int | None = None, draws: int | None = None, seed: int | None = None
     ) -> Population:

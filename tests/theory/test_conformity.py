@@ -128,8 +128,6 @@ def test_moves_left_out_do_not_count():
 
 def test_too_many_states_and_mismatched_shapes_are_refused():
     with pytest.raises(ValueError, match="too many"):
-        exact_vote_accuracy(
-            model([0.0] * 9, [0.0] * 9, [0.0] * 9), jnp.zeros(9, int), jnp.full((9, 5), 0.2), 1
-        )
+        exact_vote_accuracy(model([0.0] * 9, [0.0] * 9, [0.0] * 9), jnp.zeros(9, int), jnp.full((9, 5), 0.2), 1)
     with pytest.raises(ValueError, match="must agree"):
         fit(jnp.zeros((2, 3), int), jnp.zeros((2, 2), int), jnp.zeros((2, 3, 4)), KEY)
