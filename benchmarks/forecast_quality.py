@@ -186,7 +186,7 @@ def score(laws: dict[int, ModeLaws], cells: list[Cell], models: list[str], rows:
 def plug_in(log: AnswerLog, cells: list[Cell], models: list[str]) -> np.ndarray:
     """Cells scored as if the pilot's frequencies were the probabilities."""
     p, blank = frequencies(log, 0.0, np.random.default_rng(0), 1)
-    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0)).halves[0, 0]
+    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0))[0, 0]
 
 
 def independent(log: AnswerLog, cells: list[Cell], models: list[str], seed: int, draws: int = 60) -> np.ndarray:
@@ -195,7 +195,7 @@ def independent(log: AnswerLog, cells: list[Cell], models: list[str], seed: int,
     The prior weighs as much as one sample (Perks), shared by the right answer, the wrong ones and a blank.
     """
     p, blank = frequencies(log, 1.0, np.random.default_rng(seed), draws)
-    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0)).halves[0]
+    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0))[0]
 
 
 def frequencies(log: AnswerLog, prior: float, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
 from .errors import BadInput
-from .pool_accuracy import PLURALITY, cell_accuracy
+from .pool_accuracy import PLURALITY, score_cells
 from .posterior import Posterior, Target
 
 RULES = ("mux", SINGLE, PLURALITY)
@@ -240,7 +240,7 @@ def forecast(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     worlds = posterior.blocks(target, questions, draws, seed)
     told = None if progress is None else (lambda done: progress(done / draws))
-    halves, run_variance = cell_accuracy(
+    halves, run_variance = score_cells(
         worlds, [*cells, *singles], posterior.models, rng, pilot=posterior.pilot, progress=told
     )
     return Forecast(

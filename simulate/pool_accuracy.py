@@ -65,6 +65,19 @@ def cell_accuracy(
     rounds: int = 2,
     pilot: Pilot | None = None,
     progress: Callable[[int], None] | None = None,
+) -> Float[np.ndarray, "half draw cell"]:
+    """Accuracy of each cell in each world; arguments as for `score_cells`, whose ``halves`` these are."""
+    return score_cells(worlds, cells, models, rng, rounds, pilot, progress).halves
+
+
+def score_cells(
+    worlds: Iterable[Population],
+    cells: Sequence[Cell],
+    models: Sequence[str],
+    rng: np.random.Generator,
+    rounds: int = 2,
+    pilot: Pilot | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Scores:
     """Accuracy of each cell in each world, over the world's questions.
 
