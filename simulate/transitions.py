@@ -305,13 +305,12 @@ def forecast_discussion(
     fit_key, run_key = jax.random.split(jax.random.key(seed))
     found = fit(before, after, laws, fit_key)
 
-    def one(key: Any, afresh: Any, right: Any, wrong: Any) -> Discussion:
-        model = Conformity(afresh, right, wrong)
+    def one(key: Any, model: Conformity) -> Discussion:
         # one path a question: the scatter of a single real run belongs to the forecast
         return discuss(key, model, course.held[judged, 0], solo[judged], rounds=steps - 1, paths=1)
 
     keys = jax.random.split(run_key, len(found.draws.afresh))
-    simulated = np.asarray(jax.vmap(one)(keys, *found.draws).vote_accuracy).mean(1)
+    simulated = np.asarray(jax.vmap(one)(keys, found.draws).vote_accuracy).mean(1)
     vote = _vote_share_right(course.held[judged], course.classes)
     return DiscussionForecast(
         course.agents,
