@@ -126,12 +126,22 @@ class ServerEngine:
                 loop.call_soon_threadsafe(work.cancel)
             thread.join(timeout=5)
 
+    def connect(self) -> Any:
+        """Open connections, for :meth:`complete` in the event loop they are used in; to be closed by the caller."""
+        options = self._options
+        return self._openai.AsyncOpenAI(
+            base_url=options.base_url, api_key=self._key, timeout=options.timeout_s, max_retries=0
+        )
+
+    async def complete(self, client: Any, request: Request, sampling: Sampling) -> Completion:
+        """One request over open connections, whatever became of those before it."""
+        self._failures_in_a_row = 0
+        return await self._complete(client, request, sampling)
+
     async def _serve_all(self, requests: Sequence[Request], sampling: Sampling, done: queue.SimpleQueue) -> None:
         waiting = iter(enumerate(requests))
         options = self._options
-        async with self._openai.AsyncOpenAI(
-            base_url=options.base_url, api_key=self._key, timeout=options.timeout_s, max_retries=0
-        ) as client:
+        async with self.connect() as client:
 
             async def worker() -> None:
                 for position, request in waiting:

@@ -42,10 +42,9 @@ class VllmEngine:
             os.environ.setdefault(key, value)
         if Path(model).expanduser().is_dir():
             model = str(Path(model).expanduser())
-            os.environ.setdefault("HF_HUB_OFFLINE", "1")
         vllm = _library()
         self._device = _device()
-        defaults: dict[str, Any] = {"dtype": "bfloat16", "seed": 0}
+        defaults: dict[str, Any] = {"dtype": "bfloat16", "seed": 0, "use_tqdm_on_load": False}
         if self._device == "cpu":
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
             os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))

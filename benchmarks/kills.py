@@ -13,16 +13,21 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import multiprocessing
 import platform
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
+
+from muxcast.backends.pool import read_pool
+from muxcast.backends.sampling import sample
+from muxcast.backends.tasks import task_named
 
 HERE = Path(__file__).parent
 CAPITALS = HERE / "example_pool" / "capitals.jsonl"
@@ -44,28 +49,39 @@ model = "${MUXCAST_TEST_MODELS}/smollm2"
 options = { max_model_len = 512 }
 sampling = { temperature = 0.8, max_tokens = 16, stop = ["\\n"] }
 """
+# of one sample on disk, about
+_BYTES = 330
 KEY = ["task", "question", "model", "sample"]
 
 
-def command(pool: Path, out: Path, questions: int, samples: int) -> list[str]:
-    ask = ["--task", str(CAPITALS), "--questions", str(questions), "--samples", str(samples)]
-    return [sys.executable, "-c", "from muxcast.cli import main; main()", "sample", str(pool), *ask, "--out", str(out)]
+def draw(pool: Path, out: Path, questions: int, samples: int) -> None:
+    sample(read_pool(pool), [task_named(str(CAPITALS))], questions, samples, out)
+
+
+def finish(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"a run that nobody killed failed with exit code {process.exitcode}")
 
 
 def lines(partial: Path) -> int:
     return partial.read_bytes().count(b"\n") if partial.exists() else 0
 
 
-def kill_at_random(run: list[str], partial: Path, rng: random.Random, reach: int) -> bool:
-    """Start a run, kill it after a random number of new samples and a random moment; False if it ended before."""
-    start, goal = lines(partial), rng.randint(0, reach)
-    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        if lines(partial) >= start + goal:
+def size(partial: Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
+
+
+def kill_at_random(start: Callable[[], BaseProcess], partial: Path, rng: random.Random, reach: int) -> bool:
+    """Start a run, kill it after a random number of new bytes and a random moment; False if it ended before."""
+    held, goal = size(partial), rng.randint(0, reach)
+    process = start()
+    while process.exitcode is None:
+        if size(partial) >= held + goal:
             time.sleep(rng.random() * 0.02)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return process.returncode == -signal.SIGKILL
+            process.kill()
+            process.join()
+            return process.exitcode == -signal.SIGKILL
         time.sleep(0.002)
     return False
 
@@ -76,20 +92,27 @@ def measure(engine: str, kills: int, questions: int, samples: int, seed: int) ->
         here = Path(folder)
         pool, whole, killed = here / "pool.toml", here / "whole.parquet", here / "killed.parquet"
         pool.write_text(SIMULATED.replace("DELAY", "0") if engine == "simulated" else VLLM)
-        subprocess.run(command(pool, whole, questions, samples), check=True, capture_output=True)
+        # simulated runs are forked from this process, which has imported everything; vLLM starts afresh each time
+        context = multiprocessing.get_context("fork" if engine == "simulated" else "spawn")
+
+        def start(out: Path = killed) -> BaseProcess:
+            process = context.Process(target=draw, args=(pool, out, questions, samples))
+            process.start()
+            return process
+
+        finish(start(whole))
         if engine == "simulated":
             pool.write_text(SIMULATED.replace("DELAY", "0.003"))
-        total = len(pd.read_parquet(whole))
+        total = questions * samples * (2 if engine == "simulated" else 1)
         partial, done, history = killed.with_name(killed.name + ".partial.jsonl"), 0, []
-        run = command(pool, killed, questions, samples)
         while done < kills:
             # on average the kills spread over the whole run
-            if not kill_at_random(run, partial, rng, max(1, 2 * total // (kills + 2))):
+            if not kill_at_random(start, partial, rng, 2 * total * _BYTES // (kills + 2)):
                 break
             done += 1
             history.append(lines(partial))
             print(f"kill {done}: {history[-1]} of {total} samples on disk", flush=True)
-        subprocess.run(run, check=True, capture_output=True)
+        finish(start())
         first, second = pd.read_parquet(whole), pd.read_parquet(killed)
         compared = [name for name in first if name != "latency_s"]
         return {

@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--only", default="raw,one,two,killed", help="which runs to make")
+    parser.add_argument("--add", action="store_true", help="add these runs to the results written before")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     threads = {"OMP_NUM_THREADS": "1"}
@@ -126,7 +127,8 @@ def main() -> None:
         ),
     }
     os.environ.update(threads)
-    runs = {}
+    earlier = arguments.results / "ray_run.json"
+    runs = json.loads(earlier.read_text(encoding="utf-8"))["runs"] if arguments.add and earlier.exists() else {}
     for name in arguments.only.split(","):
         pool, kill_after = plan[name]
         log = arguments.out / f"{name}.parquet"

@@ -32,8 +32,8 @@ def page(found: dict[str, dict[str, str | None]]) -> str:
         "# Rules and axioms",
         "",
         "Written by `python docs/generate_axiom_table.py`, which runs every rule on all "
-        f"{len(small_tables().order):,} small tables of answers (1 or 2 models with up to 3 samples each, 3 models with "
-        "up to 2, up to renaming answers) and on what each axiom makes of them. `✓` no violation there; `✗` a "
+        f"{len(small_tables().order):,} small tables of answers (1 or 2 models with up to 3 samples each, 3 models "
+        "with up to 2, up to renaming answers) and on what each axiom makes of them. `✓` no violation there; `✗` a "
         "counterexample, the smallest of which is below. Rules that learn do so on one made-up pilot.",
         "",
         "| axiom | statement |",

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ORDER = {
     "Start": ["index.md", "tutorial.md", "limits.md", "notebooks.md"],
     "How to": [],
-    "Theory and method": ["theory.md", "forecasts.md", "plans.md", "paper.md", "rules.md", "search.md"],
-    "Backends": ["tasks.md", "logs.md", "serving.md"],
+    "Theory and method": ["theory.md", "forecasts.md", "plans.md", "paper.md", "rules.md", "search.md", "compare.md"],
+    "Backends": ["sampling.md", "tasks.md", "logs.md", "open_ended.md", "clusters.md", "serving.md"],
     "Reference": ["reference/command-line.md", "reference/python.md", "reference/plots.md"],
     "Project": ["design.md", "comparison.md", "install.md"],
 }
 """Pages in reading order; a section takes the further pages of its folder, and Project those nobody placed."""
+
+
+@event_priority(100)  # before the reference's handler is made
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Show the reference the package as it is installed: the rooms inside the front door's folder."""
+    root = Path(config["config_file_path"]).parent
+    package = Path(tempfile.mkdtemp(prefix="muxcast-docs-")) / "muxcast"
+    package.mkdir()
+    for part in [*(root / "front").iterdir(), *(root / room for room in ("theory", "simulate", "backends"))]:
+        (package / part.name).symlink_to(part)
+    handlers = config["plugins"]["mkdocstrings"].config["handlers"]
+    handlers["python"]["paths"] = [str(package.parent)]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -15,13 +15,13 @@ from .task import Message, Prompt, Question, Task
 TASKS: dict[str, str] = {
     "reasoning-gym": "reasoning_gym:reasoning_gym_task",
     "jsonl": "jsonl:jsonl_task",
-    "humaneval": "humaneval:humaneval_task",
     "gsm8k": "gsm8k:gsm8k_task",
     "math": "competition_math:math_task",
     "gpqa": "multiple_choice:gpqa_task",
     "mmlu": "multiple_choice:mmlu_task",
     "multiple-choice": "multiple_choice:any_choice_task",
     "labels": "labels:label_task",
+    "humaneval": "humaneval:humaneval_task",
 }
 
 

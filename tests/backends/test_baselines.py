@@ -141,7 +141,7 @@ def test_debaters_see_the_others_answers_and_not_only_their_own(tmp_path):
     wise, fool = Scripted("wise", always_right), Scripted("fool", follower)
     found = talk(tmp_path, [wise, fool], ["llm-debate"], setting=Setting((), (), {}, rounds=1))
     assert found.scores[0].tolist() == [1.0] * 6
-    assert all("Your earlier answer: ?" in prompt and prompt.rstrip().endswith("A:") for prompt in seen)
+    assert all("You first answered: ?" in prompt and prompt.rstrip().endswith("A:") for prompt in seen)
     rounds = found.rounds["llm-debate"]
     assert rounds.groupby(["round", "agent"])["correct"].mean().to_dict() == {
         (0, "fool"): 0.0,
