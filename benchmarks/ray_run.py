@@ -123,7 +123,7 @@ def main() -> None:
         "two": (pool_of("ray", arguments.out, replicas=2, batch_size=16), None),
         "killed": (
             pool_of("ray", arguments.out, replicas=2, batch_size=16),
-            arguments.questions * arguments.samples // 4,
+            arguments.questions * arguments.samples // 8,
         ),
     }
     os.environ.update(threads)

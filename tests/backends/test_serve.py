@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -96,7 +97,7 @@ def server(folder, facts):
     yield running
     dead.close()
     assert running.stop() in (0, -signal.SIGTERM)
-    assert KEY not in open(running.log.name).read()
+    assert KEY not in Path(running.log.name).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +199,8 @@ def test_ten_megabytes_without_a_length_are_cut_off(server):
 def test_a_slow_client_is_not_waited_for(server):
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=60) as slow:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 50\r\n\r\n"
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+        head += f"Authorization: Bearer {KEY}\r\nContent-Length: 50\r\n\r\n"
         slow.sendall(head.encode() + b'{"mess')
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
