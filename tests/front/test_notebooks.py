@@ -55,4 +55,5 @@ def test_it_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason="the notebooks extra is not installed")
     monkeypatch.setenv("MUXCAST_STILL", "1")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    nbclient.NotebookClient(_read(path), timeout=900, iopub_timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    place = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(_read(path), timeout=900, iopub_timeout=60, resources=place).execute()

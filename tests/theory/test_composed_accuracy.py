@@ -33,8 +33,8 @@ def test_the_papers_figure_is_reproduced_to_its_stated_error(shared_data):
     for series, rows in figure.groupby("series"):
         n = int(series.split("=")[1].split(",")[0])
         found = composed_accuracy(n, rows["x"].to_numpy(float))
-        # values are printed to 5 decimals of x and y
-        np.testing.assert_allclose(found, rows["y"].to_numpy(float), atol=2.5e-5)
+        # printed to 5 decimals; 2e-7 is the stated error of the extraction
+        np.testing.assert_allclose(found, rows["y"].to_numpy(float), atol=5e-6 + 2e-7)
         seen.add(n)
     assert seen == {3, 5, 7, 9}
 
