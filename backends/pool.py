@@ -33,10 +33,14 @@ ENGINES: dict[str, str] = {
     "vllm": "pool:_open_vllm",
     "server": "server_engine:open_server",
     "simulated": "simulated_engine:open_simulated",
+    "ray": "ray_sampling:open_ray",
 }
 _MODEL_KEYS = ("name", "engine", "model", "sampling", "options", "price")
 # options that say where and how fast, but not what is drawn
-_NOT_SETTINGS = {"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "max_wait_s", "delay_s"}
+_NOT_SETTINGS = {
+    *("base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "max_wait_s", "delay_s"),
+    *("address", "replicas", "cpus_per_replica", "gpus_per_replica", "batch_size", "environment"),
+}
 
 
 @dataclass(frozen=True)

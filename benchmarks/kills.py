@@ -13,16 +13,22 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import multiprocessing
 import platform
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
+
+from muxcast.backends.pool import read_pool
+from muxcast.backends.sampling import sample
+from muxcast.backends.tasks import task_named
 
 HERE = Path(__file__).parent
 CAPITALS = HERE / "example_pool" / "capitals.jsonl"
@@ -44,64 +50,102 @@ model = "${MUXCAST_TEST_MODELS}/smollm2"
 options = { max_model_len = 512 }
 sampling = { temperature = 0.8, max_tokens = 16, stop = ["\\n"] }
 """
+# of one sample on disk, about
+_BYTES = 330
 KEY = ["task", "question", "model", "sample"]
 
 
-def command(pool: Path, out: Path, questions: int, samples: int) -> list[str]:
-    ask = ["--task", str(CAPITALS), "--questions", str(questions), "--samples", str(samples)]
-    return [sys.executable, "-c", "from muxcast.cli import main; main()", "sample", str(pool), *ask, "--out", str(out)]
+def draw(pool: Path, out: Path, questions: int, samples: int) -> None:
+    sample(read_pool(pool), [task_named(str(CAPITALS))], questions, samples, out)
+
+
+def finish(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"a run that nobody killed failed with exit code {process.exitcode}")
 
 
 def lines(partial: Path) -> int:
     return partial.read_bytes().count(b"\n") if partial.exists() else 0
 
 
-def kill_at_random(run: list[str], partial: Path, rng: random.Random, reach: int) -> bool:
-    """Start a run, kill it after a random number of new samples and a random moment; False if it ended before."""
-    start, goal = lines(partial), rng.randint(0, reach)
-    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        if lines(partial) >= start + goal:
+def size(partial: Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
+
+
+def kill_at_random(start: Callable[[], BaseProcess], partial: Path, rng: random.Random, reach: int) -> bool:
+    """Start a run, kill it after a random number of new bytes and a random moment; False if it ended before."""
+    held, goal = size(partial), rng.randint(0, reach)
+    process = start()
+    while process.exitcode is None:
+        if size(partial) >= held + goal:
             time.sleep(rng.random() * 0.02)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return process.returncode == -signal.SIGKILL
+            process.kill()
+            process.join()
+            return process.exitcode == -signal.SIGKILL
         time.sleep(0.002)
     return False
 
 
 def measure(engine: str, kills: int, questions: int, samples: int, seed: int) -> dict:
+    """Kill runs until ``kills`` is reached: a log that is finished before is judged, and another one begun."""
     rng = random.Random(seed)
+    total = questions * samples * (2 if engine == "simulated" else 1)
+    # simulated runs are forked from this process, which has imported everything; vLLM starts afresh each time
+    context = multiprocessing.get_context("fork" if engine == "simulated" else "spawn")
+    import_module("scipy.special")
+    history: list[list[int]] = []
+    verdicts: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        pool, whole, killed = here / "pool.toml", here / "whole.parquet", here / "killed.parquet"
+        pool, whole = here / "pool.toml", here / "whole.parquet"
         pool.write_text(SIMULATED.replace("DELAY", "0") if engine == "simulated" else VLLM)
-        subprocess.run(command(pool, whole, questions, samples), check=True, capture_output=True)
+
+        def start(out: Path) -> BaseProcess:
+            process = context.Process(target=draw, args=(pool, out, questions, samples))
+            process.start()
+            return process
+
+        finish(start(whole))
         if engine == "simulated":
             pool.write_text(SIMULATED.replace("DELAY", "0.003"))
-        total = len(pd.read_parquet(whole))
-        partial, done, history = killed.with_name(killed.name + ".partial.jsonl"), 0, []
-        run = command(pool, killed, questions, samples)
-        while done < kills:
-            # on average the kills spread over the whole run
-            if not kill_at_random(run, partial, rng, max(1, 2 * total // (kills + 2))):
-                break
-            done += 1
-            history.append(lines(partial))
-            print(f"kill {done}: {history[-1]} of {total} samples on disk", flush=True)
-        subprocess.run(run, check=True, capture_output=True)
-        first, second = pd.read_parquet(whole), pd.read_parquet(killed)
-        compared = [name for name in first if name != "latency_s"]
-        return {
-            "engine": engine,
-            "kills": done,
-            "samples": total,
-            "samples_on_disk_at_each_kill": history,
-            "missing": len(first.merge(second[KEY], on=KEY, how="left", indicator=True).query("_merge != 'both'")),
-            "duplicated": int(second.duplicated(KEY).sum()),
-            "same_samples": bool(first[compared].equals(second[compared])),
-            "same_bytes": whole.read_bytes() == killed.read_bytes(),
-        }
+        while (done := sum(map(len, history))) < kills:
+            killed = here / f"killed{len(history)}.parquet"
+            partial = killed.with_name(killed.name + ".partial.jsonl")
+            history.append([])
+            # on average the kills left spread over a whole run, at most twenty of them
+            reach = 2 * total * _BYTES // (min(kills - done, 20) + 2)
+            while done < kills and kill_at_random(
+                partial=partial, start=lambda out=killed: start(out), rng=rng, reach=reach
+            ):
+                done += 1
+                history[-1].append(lines(partial))
+                print(f"kill {done}: {history[-1][-1]} of {total} samples on disk", flush=True)
+            finish(start(killed))
+            verdicts.append(compare(whole, killed))
+    return {
+        "engine": engine,
+        "kills": sum(map(len, history)),
+        "logs": len(verdicts),
+        "samples_of_each_log": total,
+        "samples_on_disk_at_each_kill": history,
+        "missing": sum(verdict["missing"] for verdict in verdicts),
+        "duplicated": sum(verdict["duplicated"] for verdict in verdicts),
+        "same_samples": all(verdict["same_samples"] for verdict in verdicts),
+        "same_bytes": all(verdict["same_bytes"] for verdict in verdicts),
+    }
+
+
+def compare(whole: Path, killed: Path) -> dict:
+    first, second = pd.read_parquet(whole), pd.read_parquet(killed)
+    compared = [name for name in first if name != "latency_s"]
+    both = first.merge(second[KEY], on=KEY, how="left", indicator=True)
+    return {
+        "missing": int((both["_merge"] != "both").sum()),
+        "duplicated": int(second.duplicated(KEY).sum()),
+        "same_samples": bool(first[compared].equals(second[compared])),
+        "same_bytes": whole.read_bytes() == killed.read_bytes(),
+    }
 
 
 def main() -> None:

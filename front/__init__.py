@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["backends", "plots", "simulate", "theory"],
+    submodules=["backends", "plots", "simulate", "testing", "theory"],
     submod_attrs={
         "simulate.answers": ["AnswerCounts", "AnswerLog"],
         "simulate.calibration": ["calibrate"],
@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "simulate.forecast": ["forecast"],
         "simulate.logfile": ["read_log", "write_log"],
         "simulate.replay": ["replay"],
+        "simulate.scaling": ["scaling"],
         "simulate.search": ["search"],
         "simulate.validation": ["read_forecast", "validate"],
     },

@@ -58,7 +58,7 @@ def examine() -> Examination:
         _part("reasoning tasks and their verifiers", ("reasoning-gym", "math-verify"), _extra("tasks")),
         _part("crowd-sourcing rules", ("crowd-kit",), _extra("rules")),
         _part("many machines", ("ray",), "pip install ray"),
-        _part("export of posteriors", ("arviz",), "pip install arviz"),
+        _part("export of posteriors", ("arviz",), _extra("arviz")),
         _part("notebooks", ("ipykernel", "ipywidgets"), "pip install jupyterlab ipywidgets"),
     ]
     return Examination(machine, parts)

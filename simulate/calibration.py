@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Int
+from scipy.special import expit
 
 from .answers import AnswerCounts, AnswerLog
 from .cells import tokens_of
-from .diagnostics import diagnose
+from .diagnostics import convergence, predictive_checks, remarks
 from .difficulty import Channels, Settings, fit_difficulty
-from .distractors import WrongAnswers, fit_distractors
+from .distractors import BANDS, WrongAnswers, band_of, fit_distractors
 from .errors import BadInput
 from .posterior import Pilot, Posterior
 
@@ -22,6 +23,8 @@ MODELS: dict[str, Settings] = {
 }
 """Model variants by name; "joint" is the one that forecast held-out answers best."""
 
+_LARGE = 20_000
+"""Questions x channels beyond which two chains are run, once."""
 _CLOSED = 10
 """A task whose answers, over all questions, number at most this many is taken to be multiple-choice."""
 
@@ -56,9 +59,18 @@ def calibrate(
     one, two = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     channels, channel = difficulty_channels(counts, task)
     settings = MODELS[model]
+    if channels.trials.size > _LARGE:
+        settings = settings._replace(chains=2, keep=2 * settings.keep)
     difficulty = fit_difficulty(channels, one, settings, progress)
+    found = convergence(expit(difficulty.logits[..., channel[1]]), settings.chains)
+    if not found["converged"] and channels.trials.size <= _LARGE:
+        longer = settings._replace(warmup=2 * settings.warmup, sweeps=3 * settings.sweeps)
+        difficulty = fit_difficulty(channels, one, longer, progress)
+        found = convergence(expit(difficulty.logits[..., channel[1]]), settings.chains)
     wrong = wrong_answers(counts, task, len(tasks))
-    distractors = fit_distractors(wrong, two, len(difficulty.logits))
+    right = expit(difficulty.logits[..., channel[1]])
+    odds = np.stack([(band_of(right) == band).mean(0) for band in range(len(BANDS) + 1)], -1)
+    distractors = fit_distractors(wrong, odds, two, len(difficulty.logits))
     drawn = counts.samples.sum(0)
     blank_draws = two.beta(0.25, drawn + 1.0, (len(difficulty.logits), len(log.models)))
     common = log.common_questions()
@@ -70,6 +82,7 @@ def calibrate(
             models=log.models,
             samples=dict(zip(log.models, counts.samples.max(0).tolist(), strict=True)),
             accuracy=log.accuracy(),
+            counts=log.counts(log.models, common),
             notes=list(log.notes),
             tokens=tokens_of(log),
         ),
@@ -82,17 +95,23 @@ def calibrate(
         kind=channels.kind,
         channel=channel,
         blank_draws=blank_draws,
+        diagnostics=found,
     )
-    posterior.diagnostics.update(diagnose(posterior, counts, settings.chains))
+    found["predictive_p"] = predictive_checks(posterior, counts, seed)
+    posterior.pilot.notes.extend(remarks(found))
     return posterior
 
 
 def difficulty_channels(
-    counts: AnswerCounts, task: Int[np.ndarray, " question"]
+    counts: AnswerCounts, task: Int[np.ndarray, " question"], leaves: Int[np.ndarray, " some"] | None = None
 ) -> tuple[Channels, Int[np.ndarray, "kind model"]]:
-    """The yes/no counts of the difficulty model: blank or not where a model left blanks, then right or not."""
+    """The yes/no counts of the difficulty model: blank or not where a model left blanks, then right or not.
+
+    ``leaves`` are the models given a blank channel; None for those that left any.
+    """
     drawn, blanks = counts.samples.astype(float), counts.blanks.astype(float)
-    leaves = np.flatnonzero(blanks.sum(0) > 0)
+    if leaves is None:
+        leaves = np.flatnonzero(blanks.sum(0) > 0)
     n = drawn.shape[1]
     channel = np.full((2, n), -1)
     channel[0, leaves] = np.arange(len(leaves))

@@ -118,7 +118,7 @@ def fit_difficulty(
         rng: source of randomness.
         settings: size of the model and length of the run.
         progress: called with the share of the work done.
-        known: a population to hold fixed (its first draws, one per chain), so that only the questions are
+        known: a population to hold fixed (evenly spaced draws, one per chain), so that only the questions are
             inferred: what an ideal forecaster who knew the population would do.
     """
     chain = _Sampler(data, rng, settings)
@@ -197,8 +197,8 @@ class _Sampler:
         )
 
     def hold(self, known: DifficultyDraws) -> None:
-        """Fix the population to the first draws of ``known``."""
-        part = known.take(np.arange(self.eta.shape[0]))
+        """Fix the population to draws of ``known``, one per chain."""
+        part = known.take(np.linspace(0, len(known.lines) - 1, self.eta.shape[0]).astype(int))
         self.lines, self.log_sigma, self.own = part.lines, np.log(part.spread), part.own
         self.weights, self.centres, self.widths = part.weights, part.centres, part.widths
         self.held = True
@@ -219,15 +219,21 @@ class _Sampler:
         self.draw_lumps()
         self.count += 1
 
+    def _by_question(self, by_task: Float[np.ndarray, "chain task ..."]) -> Float[np.ndarray, "chain question ..."]:
+        """The value of each question's task."""
+        if self.T == 1:
+            return np.broadcast_to(by_task, (by_task.shape[0], len(self.task), *by_task.shape[2:]))
+        return by_task[:, self.task]
+
     def _precision(self, sigma: Float[np.ndarray, "chain task channel"]):
         """Noise precision of the augmented observation with eta integrated out, and precision x observation."""
-        var = np.square(sigma)[:, self.task] * self.u
+        var = self._by_question(np.square(sigma)) * self.u
         shrink = 1 / (1 + var * self.omega)
         return self.omega * shrink, self.kappa * shrink
 
     def draw_factors(self) -> None:
         w, wz = self._precision(np.exp(self.log_sigma))
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         load = lines[..., 1:]
         rows = np.arange(len(self.lump))[:, None]
         prior = 1 / self.widths[rows, self.lump]
@@ -269,12 +275,12 @@ class _Sampler:
 
     def draw_spread(self) -> None:
         """Metropolis on log sigma with eta integrated out; the step adapts during warm-up only."""
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
         centre = self.log_sigma_base[:, self.kind][:, None]
 
         def log_density(log_sigma):
-            var = np.exp(2 * log_sigma)[:, self.task] * self.u
+            var = self._by_question(np.exp(2 * log_sigma)) * self.u
             noise = 1 + var * self.omega
             # -1/2 log(noise) - 1/2 w (z - mean)^2, constants dropped; written so that omega = 0 is allowed
             fit = -0.5 * np.log(noise) - 0.5 * (self.omega * mean**2 - 2 * self.kappa * mean) / noise
@@ -298,16 +304,16 @@ class _Sampler:
         self.log_sigma_base = total / precision + self.rng.standard_normal(total.shape) / np.sqrt(precision)
 
     def draw_logits(self) -> None:
-        lines = self.lines[:, self.task]
+        lines = self._by_question(self.lines)
         self.mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
-        prior = np.exp(-2 * self.log_sigma)[:, self.task] / self.u
+        prior = self._by_question(np.exp(-2 * self.log_sigma)) / self.u
         precision = prior + self.omega
         self.eta = (prior * self.mean + self.kappa) / precision + self.rng.standard_normal(precision.shape) / np.sqrt(
             precision
         )
 
     def draw_own_scales(self) -> None:
-        square = np.square(self.eta - self.mean) * np.exp(-2 * self.log_sigma)[:, self.task]
+        square = np.square(self.eta - self.mean) * self._by_question(np.exp(-2 * self.log_sigma))
         own = self.own[:, self.kind][:, None]
         log_weight = np.log(own) - 0.5 * np.log(OWN_SCALES) - 0.5 * square[..., None] / OWN_SCALES
         log_weight -= log_weight.max(-1, keepdims=True)
@@ -344,7 +350,7 @@ class _Sampler:
 
     def draw_lumps(self) -> None:
         gap = np.square(self.f[:, :, None] - self.centres[:, None]) / self.widths[:, None]
-        log_weight = np.log(self.weights)[:, self.task] - 0.5 * (gap + np.log(self.widths)[:, None]).sum(-1)
+        log_weight = self._by_question(np.log(self.weights)) - 0.5 * (gap + np.log(self.widths)[:, None]).sum(-1)
         log_weight -= log_weight.max(-1, keepdims=True)
         self.lump = _choose(self.rng, np.exp(log_weight))
         if self.held:

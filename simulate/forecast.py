@@ -12,12 +12,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
-from .errors import BadInput, unknown_name
-from .pool_accuracy import PLURALITY, cell_accuracy
+from .errors import BadInput
+from .pool_accuracy import PLURALITY, score_cells
 from .posterior import Posterior, Target
 
 RULES = ("mux", SINGLE, PLURALITY)
 """Rules forecast when none are asked for."""
+
+_MOST_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Forecast:
     """What was forecast."""
     halves: Float[np.ndarray, "half draw cell"]
     """Accuracy in each drawn world; the halves differ by simulation noise only."""
+    run_variance: Float[np.ndarray, " cell"]
+    """Variance of one single run's accuracy around the expected one, given world and questions."""
     single_cells: list[Cell]
     """Self-consistency of each single model at each k, which gains are over."""
     singles: Float[np.ndarray, "half draw single"]
@@ -71,6 +75,20 @@ class Forecast:
         """Draws of one cell's accuracy minus another's, paired as ``gains`` are."""
         return denoised(self.halves[:, :, cell] - self.halves[:, :, other])
 
+    @cached_property
+    def run_accuracy(self) -> Float[np.ndarray, "draw cell"]:
+        """Draws of what one single run on the target questions will score: adds the scatter of its answers."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(5,)))
+        # several runs a world, since the tails of few draws are rough
+        worlds = np.repeat(self.accuracy, 5, axis=0)
+        scatter = np.sqrt(self.run_variance) * rng.standard_normal((len(worlds), 1))
+        return np.clip(worlds + scatter, 0, 1)
+
+    def run_interval(self, cell: int) -> tuple[float, float]:
+        """The central interval of one single run's accuracy, at this forecast's level."""
+        lower, upper = self.interval(self.run_accuracy[:, cell])
+        return float(lower), float(upper)
+
     def interval(self, draws: Float[np.ndarray, draw * cell]) -> tuple[Any, Any]:
         """The central interval of draws at this forecast's level."""
         tail = (1 - self.level) / 2
@@ -81,6 +99,7 @@ class Forecast:
         """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain_*, tokens_per_question."""
         lower, upper = self.interval(self.accuracy)
         gain_lower, gain_upper = self.interval(self.gains)
+        run_lower, run_upper = self.interval(self.run_accuracy)
         tokens = self.posterior.pilot.tokens
         return pd.DataFrame(
             {
@@ -92,6 +111,8 @@ class Forecast:
                 "sd": self.accuracy.std(0),
                 "lower": lower,
                 "upper": upper,
+                "run_lower": run_lower,
+                "run_upper": run_upper,
                 "gain_mean": self.gains.mean(0),
                 "gain_sd": self.gains.std(0),
                 "gain_lower": gain_lower,
@@ -115,6 +136,7 @@ class Forecast:
                     "models": list(cell.models),
                     "samples": cell.samples,
                     "accuracy": {name: float(row[name]) for name in ("mean", "sd", "lower", "upper")},
+                    "run": {"lower": float(row["run_lower"]), "upper": float(row["run_upper"])},
                     "gain": {"over": SINGLE, "model": row["gain_model"], **gain},
                     "tokens_per_question": None if pilot.tokens is None else row["tokens_per_question"],
                 }
@@ -138,6 +160,13 @@ class Forecast:
             "cells": cells,
             "recommended": choose(self).to_json(),
         }
+
+
+def _check_registered(name: str) -> None:
+    """Raise BadInput unless ``name`` is a registered rule that can be played out on simulated answers."""
+    from .rules.protocol import rule_named
+
+    rule_named(name)
 
 
 def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, draw * cell]:
@@ -191,25 +220,33 @@ def forecast(
         raise BadInput(f"samples {samples}: give at least one number of samples, each 1 or more")
     for rule in rules:
         if rule not in RULES:
-            raise unknown_name("rule", rule, RULES)
+            _check_registered(rule)
     order = tie_break_order(posterior.pilot.accuracy)
     chosen = pools_in_order(order, pools)
     cells = [cell for k in samples for cell in cells_of(rules, chosen, [k])]
     if not cells:
         raise BadInput(f"rules {', '.join(rules)}: none applies to the pools asked for; add rule mux")
+    if len(cells) > _MOST_CELLS:
+        raise BadInput(
+            f"{len(cells):,} cells ({len(chosen):,} pools, {len(samples)} sample counts, {len(rules)} rules) are more "
+            f"than the {_MOST_CELLS:,} a forecast holds; name the pools wanted, or ask for fewer sample counts or rules"
+        )
     # gains are over single models, which are therefore scored even where only larger pools are wanted
     members = [name for name in order if any(name in pool for pool in chosen)]
     singles = [Cell(SINGLE, (name,), k) for k in samples for name in members]
     size = questions or len(posterior.common)
     if draws is None:
-        draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200))
+        draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200)) if len(cells) < 100_000 else 40
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     worlds = posterior.blocks(target, questions, draws, seed)
     told = None if progress is None else (lambda done: progress(done / draws))
-    halves = cell_accuracy(worlds, [*cells, *singles], posterior.models, rng, progress=told)
+    halves, run_variance = score_cells(
+        worlds, [*cells, *singles], posterior.models, rng, pilot=posterior.pilot, progress=told
+    )
     return Forecast(
         cells=cells,
         halves=halves[:, :, : len(cells)],
+        run_variance=run_variance[: len(cells)],
         single_cells=singles,
         singles=halves[:, :, len(cells) :],
         posterior=posterior,

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
 
+from .answers import AnswerCounts
 from .difficulty import DifficultyDraws
 from .distractors import DistractorDraws, WrongAnswers
 from .errors import BadInput
@@ -39,6 +40,8 @@ class Pilot(NamedTuple):
     """Most samples any question has, per model."""
     accuracy: dict[str, float]
     """Share correct per model on the common questions: what ties are broken by."""
+    counts: AnswerCounts
+    """Answers on the common questions, for rules that learn from a pilot."""
     notes: list[str]
     """In plain words, what was ragged and what was done about it."""
     tokens: dict[str, tuple[float, float]] | None
@@ -81,6 +84,12 @@ class Posterior:
     def draws(self) -> int:
         """Posterior draws at hand."""
         return len(self.difficulty.logits)
+
+    def to_arviz(self) -> Any:
+        """The draws as an ``arviz.InferenceData``; see `muxcast.simulate.arviz_export.to_arviz`."""
+        from .arviz_export import to_arviz
+
+        return to_arviz(self)
 
     def worlds(
         self, target: Target = "same", questions: int | None = None, draws: int | None = None, seed: int | None = None
@@ -141,15 +150,17 @@ class Posterior:
         here = at % len(self.distractors.focus)
         if target == "same":
             task = self.wrong.task[self.common][None]
-            logits = self.difficulty.logits[at][:, self.common].astype(float)
-            shares = self.distractors.shares(rng, self.wrong, here)[:, self.common]
+            logits = self.difficulty.logits[at].astype(float)
+            shares = self.distractors.shares(rng, self.wrong, here, expit(logits[..., self.channel[1]]))[:, self.common]
+            logits = logits[:, self.common]
         else:
             # the pilot's tasks are themselves a sample: Bayesian bootstrap of their shares
             tally = np.bincount(self.wrong.task[self.common], minlength=len(self.tasks)).astype(float)
             mix = rng.standard_gamma(tally) if len(self.tasks) > 1 else tally
             task = rng.choice(len(self.tasks), size, p=mix / mix.sum())[None]
             logits = self.difficulty.take(at).new_logits(rng, task, self.kind)
-            shares = self.distractors.new_shares(rng, here, task, self.wrong.possible)
+            right = expit(logits[..., self.channel[1]])
+            shares = self.distractors.new_shares(rng, here, task, self.wrong.possible, right)
         blank = np.where(self.channel[0] >= 0, expit(logits[..., self.channel[0]]), self.blank_draws[at][:, None])
         right = (1 - blank) * expit(logits[..., self.channel[1]])
         wrong = (1 - blank) * expit(-logits[..., self.channel[1]])

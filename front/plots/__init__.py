@@ -26,6 +26,7 @@ from .anatomy import attribution, confidence_reliability, gain_decomposition
 from .cost import accuracy_by_cost, pareto_front
 from .frames import frame_of
 from .judgement import coverage, forecast_against_observed, pit
+from .sliders import panel, sliders
 from .style import model_looks, publication, rule_look
 
 __all__ = [
@@ -38,8 +39,10 @@ __all__ = [
     "frame_of",
     "gain_decomposition",
     "model_looks",
+    "panel",
     "pareto_front",
     "pit",
     "publication",
     "rule_look",
+    "sliders",
 ]

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  muxcast sample pool.toml --task reasoning-gym:gcd --questions 100 --samples 16 --out pilot.parquet
-  muxcast sample pool.toml --task facts.jsonl --questions 50 --samples 4 --out pilot.parquet --models a,b
+  muxcast sample pool.toml --task reasoning-gym:gcd --questions 100 \\
+      --samples 16 --out pilot.parquet
+  muxcast sample pool.toml --task facts.jsonl --questions 50 --samples 4 \\
+      --models a,b --out pilot.parquet
 """
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+
 from muxcast.simulate.answers import AnswerLog
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.transitions import course_of, forecast_discussion, solo_laws, transitions

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muxcast.theory.consistency import mode_accuracy, mode_law_known, mode_law_logged, mode_law_posterior
+from muxcast.theory.consistency import ModeLaw, mode_accuracy, mode_law_known, mode_law_logged, mode_law_posterior
 from muxcast.theory.tables import laws_of_counts, sweep_of_counts
 
 BLANK = -1
@@ -71,7 +71,7 @@ def test_known_probabilities_agree_with_all_sequences(k):
     p = rng.dirichlet([0.7] * 4, size=cases)
     p[::5, 1] = 0  # a class that never occurs is padding
     p /= p.sum(-1, keepdims=True)
-    law = mode_law_known(jnp.array(p[:, :3]), jnp.array(p[:, 3]), k)
+    law = mode_law_known(p[:, :3], p[:, 3], k)
     for i in range(cases):
         agree(jax.tree.map(lambda part, i=i: part[i], law), by_sequences(p[i, :3], p[i, 3], k))
 
@@ -93,16 +93,16 @@ def test_posterior_predictive_agrees_with_all_urn_sequences(k):
     rng = np.random.default_rng(20 + k)
     for _ in range(15):
         alpha, alpha_blank = rng.gamma(1.0, size=3) + 0.05, float(rng.gamma(0.5) + 0.05)
-        agree(mode_law_posterior(jnp.array(alpha), jnp.array(alpha_blank), k), by_polya(alpha, alpha_blank, k))
+        agree(mode_law_posterior(alpha, np.array(alpha_blank), k), by_polya(alpha, alpha_blank, k))
 
 
 def test_the_tail_of_unseen_answers_is_the_limit_of_many_tiny_classes():
     theta = 0.8
     seen, blank = [1.3, 0.4], 0.2
-    limit = mode_law_posterior(jnp.array(seen), jnp.array(blank), 5, theta=theta)
+    limit = mode_law_posterior(np.array(seen), np.array(blank), 5, theta=theta)
     tiny = np.concatenate([seen, np.full(400, theta / 400)])
     tinier = np.concatenate([seen, np.full(800, theta / 800)])
-    a, b = (mode_law_posterior(jnp.array(alpha), jnp.array(blank), 5) for alpha in (tiny, tinier))
+    a, b = (mode_law_posterior(alpha, np.array(blank), 5) for alpha in (tiny, tinier))
     # the error falls like 1/classes, so the difference of two sizes predicts what remains
     np.testing.assert_allclose(2 * b.correct - a.correct, limit.correct, atol=1e-6)
     np.testing.assert_allclose(2 * b.top - a.top, limit.top, atol=1e-6)
@@ -111,7 +111,7 @@ def test_the_tail_of_unseen_answers_is_the_limit_of_many_tiny_classes():
 def test_simulation_agrees_at_sixteen_samples():
     rng = np.random.default_rng(5)
     p, k, draws = np.array([0.3, 0.28, 0.2, 0.12, 0.1]), 16, 200_000
-    law = mode_law_known(jnp.array(p[:4]), jnp.array(p[4]), k)
+    law = mode_law_known(p[:4], p[4], k)
     counts = rng.multinomial(k, p, size=draws)[:, :4]
     top = counts.max(1)
     chance = (counts[:, 0] == top) / (counts == top[:, None]).sum(1) * (top > 0)
@@ -177,7 +177,64 @@ def test_too_few_samples_are_refused():
         mode_law_logged(np.array([2, 1]), np.array(0), 4)
 
 
-@pytest.mark.parametrize("k", [3, 8])
+def test_compiled_laws_equal_plain_ones_for_every_scheme_and_k():
+    rng = np.random.default_rng(11)
+    counts, blanks = rng.integers(0, 5, (3, 4)), rng.integers(6, 9, 3)
+    alpha, blank = rng.gamma(1.0, size=(3, 4)), rng.gamma(1.0, size=3)
+    for plain, compiled in (
+        (mode_law_logged(counts, blanks, 6, every_k=True), mode_law_logged(jnp.array(counts), blanks, 6, every_k=True)),
+        (
+            mode_law_posterior(alpha, blank, 6, theta=0.4, every_k=True),
+            mode_law_posterior(jnp.array(alpha), blank, 6, theta=0.4, every_k=True),
+        ),
+    ):
+        agree(compiled, plain)
+
+
+@pytest.mark.parametrize("ties", ["uniform", "none", "win"])
+def test_a_law_of_every_k_holds_the_law_of_each(ties):
+    rng = np.random.default_rng(12)
+    p = rng.dirichlet(np.ones(6), size=5)
+    every = mode_law_known(p[:, :5], p[:, 5], 7, ties=ties, every_k=True)
+    for k in range(1, 8):
+        alone = mode_law_known(p[:, :5], p[:, 5], k, ties=ties)
+        agree(ModeLaw(*(part[:, k, : k + 1] for part in every)), alone)
+
+
+def test_tie_conventions_bracket_the_fair_one_and_first_seen_is_fair():
+    rng = np.random.default_rng(13)
+    p = rng.dirichlet(np.ones(4), size=20)
+    for k in (2, 4, 5):
+        none, fair, first, win = (
+            np.asarray(mode_accuracy(mode_law_known(p[:, :3], p[:, 3], k, ties=ties)))
+            for ties in ("none", "uniform", "first-seen", "win")
+        )
+        assert (none < fair).all() and (fair < win).all()
+        np.testing.assert_array_equal(first, fair)
+    # what first-seen means: of all sequences, the mode is the tied class that came first
+    k, chance = 4, {**dict(enumerate(p[0, :3])), BLANK: p[0, 3]}
+    right = 0.0
+    for draw in product(chance, repeat=k):
+        answers = [c for c in draw if c != BLANK]
+        right += prod(chance[c] for c in draw) * (bool(answers) and Counter(answers).most_common(1)[0][0] == 0)
+    law = mode_law_known(p[0, :3], p[0, 3], k, ties="first-seen")
+    assert float(mode_accuracy(law)) == pytest.approx(right, abs=1e-12)
+
+
+def test_more_samples_help_where_the_truth_is_the_likeliest_of_two_answers_and_hurt_where_it_is_not():
+    """Monotone for odd k and two answers; with blanks or many answers intuition fails."""
+    for p, sign in ((0.7, 1), (0.3, -1)):
+        every = mode_law_known(np.array([p, 1 - p]), np.array(0.0), 15, every_k=True)
+        assert (sign * np.diff(mode_accuracy(every)[1::2]) > 0).all()
+    # stored counterexample: the truth is the likeliest answer, and yet 2 samples are no better than 1,
+    # and 3 are worse than 2 with ties that count as wins
+    win = mode_law_known(np.array([0.4, 0.3, 0.3]), np.array(0.0), 3, ties="win", every_k=True)
+    assert mode_accuracy(win)[2] > mode_accuracy(win)[3]
+    fair = mode_law_known(np.array([0.4, 0.3, 0.3]), np.array(0.0), 2, every_k=True)
+    assert mode_accuracy(fair)[2] == pytest.approx(mode_accuracy(fair)[1])
+
+
+@pytest.mark.parametrize("k", [3])
 def test_gradients_with_respect_to_p_agree_with_differences(k):
     p = np.array([0.45, 0.3, 0.15, 0.1])
 
@@ -193,6 +250,6 @@ def test_gradients_with_respect_to_p_agree_with_differences(k):
 
 
 def test_many_samples_neither_overflow_nor_underflow():
-    law = mode_law_known(jnp.array([0.5, 0.3, 0.2]), jnp.array(0.0), 64)
+    law = mode_law_known(np.array([0.5, 0.3, 0.2]), np.array(0.0), 64)
     assert float(law.top.sum()) == pytest.approx(1, abs=1e-10)
     assert 0.9 < float(mode_accuracy(law)) < 1
