@@ -230,12 +230,14 @@ def _tokens_per_sample(
     outcomes: dict[str, Outcome], talk: Conversation, names: Sequence[str], scored: Sequence[Asked]
 ) -> dict[str, tuple[float, float]]:
     """Mean (prompt, completion) tokens of one sample per model on the scored questions."""
-    rows = talk.rows(models=names)
-    here = pd.MultiIndex.from_tuples([(asked.task.name, asked.question.id) for asked in scored])
-    rows = rows[pd.MultiIndex.from_frame(rows[["task", "question"]]).isin(here)]
-    means = rows.astype({"prompt_tokens": float, "completion_tokens": float}).groupby("model")
-    table = means[["prompt_tokens", "completion_tokens"]].mean()
-    return {name: (float(table.loc[name].iloc[0]), float(table.loc[name].iloc[1])) for name in names}
+    here = {(asked.task.name, asked.question.id) for asked in scored}
+    used: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    counted = ["prompt_tokens", "completion_tokens"]
+    for row in talk.rows(models=names).fillna(dict.fromkeys(counted, 0)).to_dict("records"):
+        if (row["task"], row["question"]) in here:
+            used[row["model"]].append((float(row["prompt_tokens"]), float(row["completion_tokens"])))
+    means = {name: np.mean(pairs, axis=0) for name, pairs in used.items()}
+    return {name: (float(mean[0]), float(mean[1])) for name, mean in means.items()}
 
 
 def _affordable(method: str, budget: float, order: Sequence[str], per_model: dict[str, tuple[float, float]]) -> int:

@@ -157,7 +157,8 @@ class ServerEngine:
         prompt_tokens, error = None, None
         while error is None and len(drawn) < len(request.samples):
             missing = [index for index in request.samples if index not in drawn]
-            part = _leading_run(missing, self._options.most_n)
+            # vLLM refuses several greedy samples in one request
+            part = _leading_run(missing, self._options.most_n if sampling.temperature > 0 else 1)
             if self._failures_in_a_row >= max(8, self._options.concurrency):
                 error = f"not tried: {self._failures_in_a_row} requests before it failed in a row"
                 break

@@ -132,7 +132,8 @@ def _params(request: Request, sampling: Sampling, room: int) -> Any:
     from vllm import SamplingParams
 
     return SamplingParams(
-        n=len(request.samples),
+        # vLLM refuses several greedy samples, which would all be the same
+        n=len(request.samples) if sampling.temperature > 0 else 1,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=sampling.top_k,
@@ -151,11 +152,11 @@ def _only_final() -> Any:
 
 
 def _completion(output: Any, request: Request, latency_s: float) -> Completion:
+    parts = sorted(output.outputs, key=lambda part: part.index)
     drawn = []
-    for part in output.outputs:
-        index = request.samples[part.index]
+    for place, index in enumerate(request.samples):
+        part = parts[place] if len(parts) > 1 else parts[0]
         drawn.append(Sample(index, part.text, part.finish_reason, len(part.token_ids), request.seed + index))
-    drawn.sort(key=lambda sample: sample.index)
     return Completion(drawn, len(output.prompt_token_ids or ()), latency_s)
 
 

@@ -41,7 +41,7 @@ def draw(arguments: argparse.Namespace) -> Comparison:
         arguments.out / "compare.parquet",
         methods=USUAL,
         validation=arguments.validation,
-        equal_tokens="max",
+        equal_tokens=arguments.equal_tokens,
         setting=Setting((), (), {}, samples=4, rounds=2, layers=3, candidates=4),
         seed=arguments.seed,
         allow_changes=arguments.allow_changes,
@@ -133,8 +133,8 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         f"{len(result.questions)} questions ({', '.join(sorted({task for task, _ in result.questions}))}), "
         f"{result.validation} further ones for tie-breaks; "
         f"{setting['device']}; {setting['engine']}; {setting['date']}.",
-        "Accuracy in percent with the standard error over questions; differences are paired; "
-        f"sampling methods are sized to {result.budget:.0f} tokens a question, the dearest discussion's mean.",
+        "Accuracy in percent with the standard error over questions; differences are paired"
+        + ("." if result.budget is None else f"; sampling methods sized to {result.budget:.0f} tokens a question."),
         "",
         "| method | size | accuracy | SE | difference to slm-mux | SE | tokens a question |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -158,7 +158,11 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
             f"mean absolute error {100 * judged_['mean_absolute_error']:.1f} points "
             f"(assuming nothing moves: {100 * judged_['mean_absolute_error_if_nothing_moved']:.1f})",
         ]
-        lines += ["", "| agent | afresh | follows when right | follows when wrong |", "|---|---:|---:|---:|"]
+        lines += [
+            "",
+            "| agent | afresh | follows when right | follows when wrong | astray |",
+            "|---|---:|---:|---:|---:|",
+        ]
         for agent, fitted in judged_["splits"][0]["agents"].items():
             cells = [f"{fitted[key]['best']:.2f} ± {fitted[key]['sd']:.2f}" for key in fitted]
             lines.append(f"| {agent} | {' | '.join(cells)} |")
@@ -178,7 +182,8 @@ def _engine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--questions", type=int, default=60, help="scored questions of each of two tasks")
+    parser.add_argument("--equal-tokens", help="size sampling methods to this many tokens a question, or max")
+    parser.add_argument("--questions", type=int, default=50, help="scored questions of each of two tasks")
     parser.add_argument("--validation", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--allow-changes", action="store_true")

@@ -135,10 +135,10 @@ WORLDS: dict[str, Callable[[int], World]] = {
 }
 
 
-def subjects(names: list[str]) -> dict[str, Callable[[int], Subject]]:
+def subjects(names: list[str], folder: Path) -> dict[str, Callable[[int], Subject]]:
     """Everything at hand by name; a simulated world is drawn anew for every pilot."""
     found: dict[str, Callable[[int], Subject]] = {}
-    files = sorted(SHARED.glob("*.parquet")) if SHARED.is_dir() else []
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
     example = HERE.parent / "front" / "data" / "example_pool.parquet"
     for path in [*files, *([example] if example.exists() else [])]:
         log = read_log(path)
@@ -186,13 +186,16 @@ def score(laws: dict[int, ModeLaws], cells: list[Cell], models: list[str], rows:
 def plug_in(log: AnswerLog, cells: list[Cell], models: list[str]) -> np.ndarray:
     """Cells scored as if the pilot's frequencies were the probabilities."""
     p, blank = frequencies(log, 0.0, np.random.default_rng(0), 1)
-    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0)).halves[0, 0]
+    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0))[0, 0]
 
 
 def independent(log: AnswerLog, cells: list[Cell], models: list[str], seed: int, draws: int = 60) -> np.ndarray:
-    """Draws of each cell's accuracy under a Dirichlet(1/2) posterior per model and question, independently."""
-    p, blank = frequencies(log, 0.5, np.random.default_rng(seed), draws)
-    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0)).halves[0]
+    """Draws of each cell's accuracy under a Dirichlet posterior per model and question, independently.
+
+    The prior weighs as much as one sample (Perks), shared by the right answer, the wrong ones and a blank.
+    """
+    p, blank = frequencies(log, 1.0, np.random.default_rng(seed), draws)
+    return cell_accuracy([Population(p, blank, np.zeros(0, int))], cells, models, np.random.default_rng(0))[0]
 
 
 def frequencies(log: AnswerLog, prior: float, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
@@ -203,8 +206,10 @@ def frequencies(log: AnswerLog, prior: float, rng: np.random.Generator, draws: i
     used = wrong.sum((0, 1)) > 0
     table = np.concatenate([right, wrong[..., used], counts.blanks[..., None]], -1).astype(float)
     if prior:
-        table[..., :-1] += prior
-        table[..., -1] += prior * (counts.blanks.sum() > 0)
+        blanks = bool(counts.blanks.sum())
+        each = prior / (table.shape[-1] - 1 + blanks)
+        table[..., :-1] += each
+        table[..., -1] += each * blanks
         gammas = rng.standard_gamma(np.broadcast_to(table, (draws, *table.shape)))
         shares = gammas / gammas.sum(-1, keepdims=True)
     else:
@@ -330,13 +335,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pilots", type=int, default=20)
     parser.add_argument("--logs", default="", help="names, comma separated; default all")
+    parser.add_argument("--data", type=Path, default=SHARED, help="folder of real logs")
     parser.add_argument("--ideal", type=int, default=5, help="pilots for which the noise floor is computed too")
     parser.add_argument("--fresh", action="store_true", help="throw earlier results away")
     chosen = parser.parse_args()
     results: dict = {"logs": {}}
     if RESULTS.exists() and not chosen.fresh:
         results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    cases = subjects([name for name in chosen.logs.split(",") if name])
+    cases = subjects([name for name in chosen.logs.split(",") if name], chosen.data)
     fixed: dict[str, tuple] = {}
     for seed in range(chosen.pilots):
         for name, build in cases.items():

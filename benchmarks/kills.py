@@ -20,6 +20,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -87,15 +88,20 @@ def kill_at_random(start: Callable[[], BaseProcess], partial: Path, rng: random.
 
 
 def measure(engine: str, kills: int, questions: int, samples: int, seed: int) -> dict:
+    """Kill runs until ``kills`` is reached: a log that is finished before is judged, and another one begun."""
     rng = random.Random(seed)
+    total = questions * samples * (2 if engine == "simulated" else 1)
+    # simulated runs are forked from this process, which has imported everything; vLLM starts afresh each time
+    context = multiprocessing.get_context("fork" if engine == "simulated" else "spawn")
+    import_module("scipy.special")
+    history: list[list[int]] = []
+    verdicts: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        pool, whole, killed = here / "pool.toml", here / "whole.parquet", here / "killed.parquet"
+        pool, whole = here / "pool.toml", here / "whole.parquet"
         pool.write_text(SIMULATED.replace("DELAY", "0") if engine == "simulated" else VLLM)
-        # simulated runs are forked from this process, which has imported everything; vLLM starts afresh each time
-        context = multiprocessing.get_context("fork" if engine == "simulated" else "spawn")
 
-        def start(out: Path = killed) -> BaseProcess:
+        def start(out: Path) -> BaseProcess:
             process = context.Process(target=draw, args=(pool, out, questions, samples))
             process.start()
             return process
@@ -103,28 +109,43 @@ def measure(engine: str, kills: int, questions: int, samples: int, seed: int) ->
         finish(start(whole))
         if engine == "simulated":
             pool.write_text(SIMULATED.replace("DELAY", "0.003"))
-        total = questions * samples * (2 if engine == "simulated" else 1)
-        partial, done, history = killed.with_name(killed.name + ".partial.jsonl"), 0, []
-        while done < kills:
-            # on average the kills spread over the whole run
-            if not kill_at_random(start, partial, rng, 2 * total * _BYTES // (kills + 2)):
-                break
-            done += 1
-            history.append(lines(partial))
-            print(f"kill {done}: {history[-1]} of {total} samples on disk", flush=True)
-        finish(start())
-        first, second = pd.read_parquet(whole), pd.read_parquet(killed)
-        compared = [name for name in first if name != "latency_s"]
-        return {
-            "engine": engine,
-            "kills": done,
-            "samples": total,
-            "samples_on_disk_at_each_kill": history,
-            "missing": len(first.merge(second[KEY], on=KEY, how="left", indicator=True).query("_merge != 'both'")),
-            "duplicated": int(second.duplicated(KEY).sum()),
-            "same_samples": bool(first[compared].equals(second[compared])),
-            "same_bytes": whole.read_bytes() == killed.read_bytes(),
-        }
+        while (done := sum(map(len, history))) < kills:
+            killed = here / f"killed{len(history)}.parquet"
+            partial = killed.with_name(killed.name + ".partial.jsonl")
+            history.append([])
+            # on average the kills left spread over a whole run, at most twenty of them
+            reach = 2 * total * _BYTES // (min(kills - done, 20) + 2)
+            while done < kills and kill_at_random(
+                partial=partial, start=lambda out=killed: start(out), rng=rng, reach=reach
+            ):
+                done += 1
+                history[-1].append(lines(partial))
+                print(f"kill {done}: {history[-1][-1]} of {total} samples on disk", flush=True)
+            finish(start(killed))
+            verdicts.append(compare(whole, killed))
+    return {
+        "engine": engine,
+        "kills": sum(map(len, history)),
+        "logs": len(verdicts),
+        "samples_of_each_log": total,
+        "samples_on_disk_at_each_kill": history,
+        "missing": sum(verdict["missing"] for verdict in verdicts),
+        "duplicated": sum(verdict["duplicated"] for verdict in verdicts),
+        "same_samples": all(verdict["same_samples"] for verdict in verdicts),
+        "same_bytes": all(verdict["same_bytes"] for verdict in verdicts),
+    }
+
+
+def compare(whole: Path, killed: Path) -> dict:
+    first, second = pd.read_parquet(whole), pd.read_parquet(killed)
+    compared = [name for name in first if name != "latency_s"]
+    both = first.merge(second[KEY], on=KEY, how="left", indicator=True)
+    return {
+        "missing": int((both["_merge"] != "both").sum()),
+        "duplicated": int(second.duplicated(KEY).sum()),
+        "same_samples": bool(first[compared].equals(second[compared])),
+        "same_bytes": whole.read_bytes() == killed.read_bytes(),
+    }
 
 
 def main() -> None:

@@ -13,11 +13,13 @@ from jaxtyping import Float
 
 from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
 from .errors import BadInput
-from .pool_accuracy import PLURALITY, cell_accuracy
+from .pool_accuracy import PLURALITY, score_cells
 from .posterior import Posterior, Target
 
 RULES = ("mux", SINGLE, PLURALITY)
 """Rules forecast when none are asked for."""
+
+_MOST_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Forecast:
         lower, upper = self.interval(self.run_accuracy[:, cell])
         return float(lower), float(upper)
 
-    def interval(self, draws: Float[np.ndarray, draw * cell]) -> tuple[Any, Any]:
+    def interval(self, draws: Float[np.ndarray, "draw cell"]) -> tuple[Any, Any]:
         """The central interval of draws at this forecast's level."""
         tail = (1 - self.level) / 2
         lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
@@ -167,7 +169,7 @@ def _check_registered(name: str) -> None:
     rule_named(name)
 
 
-def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, draw * cell]:
+def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, "draw cell"]:
     """Draws with the spread they would have without simulation noise.
 
     The two halves of a draw differ by simulation noise alone, whose variance is therefore known; each
@@ -224,16 +226,21 @@ def forecast(
     cells = [cell for k in samples for cell in cells_of(rules, chosen, [k])]
     if not cells:
         raise BadInput(f"rules {', '.join(rules)}: none applies to the pools asked for; add rule mux")
+    if len(cells) > _MOST_CELLS:
+        raise BadInput(
+            f"{len(cells):,} cells ({len(chosen):,} pools, {len(samples)} sample counts, {len(rules)} rules) are more "
+            f"than the {_MOST_CELLS:,} a forecast holds; name the pools wanted, or ask for fewer sample counts or rules"
+        )
     # gains are over single models, which are therefore scored even where only larger pools are wanted
     members = [name for name in order if any(name in pool for pool in chosen)]
     singles = [Cell(SINGLE, (name,), k) for k in samples for name in members]
     size = questions or len(posterior.common)
     if draws is None:
-        draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200))
+        draws = int(np.clip(2_000_000 // (size * len(order) * 4), 80, 200)) if len(cells) < 100_000 else 40
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     worlds = posterior.blocks(target, questions, draws, seed)
     told = None if progress is None else (lambda done: progress(done / draws))
-    halves, run_variance = cell_accuracy(
+    halves, run_variance = score_cells(
         worlds, [*cells, *singles], posterior.models, rng, pilot=posterior.pilot, progress=told
     )
     return Forecast(

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.special import gammaln
 
 from ..theory.consistency import ModeLaw
-from ..theory.pools import pool_accuracy, pool_accuracy_per_question
+from ..theory.pools import pool_accuracy_per_question
 from ..theory.tables import laws_of_counts
 from .answers import AnswerCounts
 from .errors import unknown_name
@@ -100,7 +100,7 @@ def all_pools(events: PoolEvents, objective: str, weight: Float[np.ndarray, " qu
         high, low = _products(1 - chance[:half]), _products(1 - chance[half:])
         return ((low * weight) @ high.T).reshape(-1)
 
-    accuracy = np.asarray(pool_accuracy(events.laws, weight))
+    accuracy = _accuracy_of_all(events.laws, weight)
     return _figures(events, objective, accuracy, miss, float(weight.sum()))
 
 
@@ -129,6 +129,31 @@ def _figures(events: PoolEvents, objective: str, accuracy: np.ndarray, miss, tot
     if objective != "paper":
         penalty = np.divide(contradiction, union, out=np.zeros_like(union), where=union > 1e-12)
     return PoolFigures(accuracy, union, contradiction, union - _LAMBDA[objective] * penalty)
+
+
+def _accuracy_of_all(laws: ModeLaw, weight: Float[np.ndarray, " question"]) -> Float[np.ndarray, " pool"]:
+    """`theory.pools.pool_accuracy` in NumPy: each fold has shapes of its own, which would each be compiled."""
+    correct, upto = np.asarray(laws.correct)[..., 1:], np.cumsum(np.asarray(laws.top), -1)
+    below, upto = upto[..., :-1], upto[..., 1:]
+
+    def half(models: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        shape = correct.shape[1:]
+        answer, lower, whole = np.zeros((1, *shape)), np.ones((1, *shape)), np.ones((1, *shape))
+        for i in reversed(models):
+            with_i = answer * below[i] + correct[i] * whole
+            pairs = ((answer, with_i), (lower, lower * below[i]), (whole, whole * upto[i]))
+            answer, lower, whole = (np.stack(pair, 1).reshape(-1, *shape) for pair in pairs)
+        return answer, lower, whole
+
+    middle = len(correct) // 2
+    high_answer, high_below, _ = half(range(middle))
+    low_answer, _, low_upto = half(range(middle, len(correct)))
+    each = weight[:, None]
+
+    def joined(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return (low * each).reshape(len(low), -1) @ high.reshape(len(high), -1).T
+
+    return (joined(low_answer, high_below) + joined(low_upto, high_answer)).reshape(-1)
 
 
 class ObjectiveTable:

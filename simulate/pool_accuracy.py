@@ -18,6 +18,8 @@ from .mode_laws import ModeLaws, mode_laws
 from .posterior import Pilot, Population
 
 EXACT = ("mux", SINGLE)
+EXACT_SAMPLES = 32
+"""Beyond this many samples the exact law costs more than it is worth, and these rules are simulated too."""
 PLURALITY = "agent-forest"
 HALVES = 2
 _BLOCK = 60_000  # numbers per work array, so that it stays in cache
@@ -63,6 +65,19 @@ def cell_accuracy(
     rounds: int = 2,
     pilot: Pilot | None = None,
     progress: Callable[[int], None] | None = None,
+) -> Float[np.ndarray, "half draw cell"]:
+    """Accuracy of each cell in each world; arguments as for `score_cells`, whose ``halves`` these are."""
+    return score_cells(worlds, cells, models, rng, rounds, pilot, progress).halves
+
+
+def score_cells(
+    worlds: Iterable[Population],
+    cells: Sequence[Cell],
+    models: Sequence[str],
+    rng: np.random.Generator,
+    rounds: int = 2,
+    pilot: Pilot | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Scores:
     """Accuracy of each cell in each world, over the world's questions.
 
@@ -86,7 +101,9 @@ def cell_accuracy(
         out = np.empty((HALVES, world.p.shape[0], len(cells)))
         for k, rules in by_samples.items():
             muxes, singles = rules.get("mux", []), rules.get(SINGLE, [])
-            if muxes or singles:
+            if k > EXACT_SAMPLES and (muxes or singles):
+                _most_confident(world, k, [*muxes, *singles], paths, rng, rounds, out)
+            elif muxes or singles:
                 wanted = sorted({i for place in (*muxes, *singles) for i in paths[place]})
                 laws = mode_laws(world.p[:, :, wanted], world.blank[:, :, wanted], k)
                 at = {model: place for place, model in enumerate(wanted)}
@@ -113,8 +130,8 @@ def cell_accuracy(
     halves = np.concatenate(results, 1)
     # a half is the mean of a few runs, so the halves' difference tells the variance of one
     simulated = (halves[0] - halves[1]).var(0) / 2
-    runs = np.array([rounds if cell.rule == PLURALITY else 1 for cell in cells])
-    exact = np.isin([cell.rule for cell in cells], EXACT)
+    runs = np.array([rounds if cell.rule in (*EXACT, PLURALITY) else 1 for cell in cells])
+    exact = np.array([cell.rule in EXACT and cell.samples <= EXACT_SAMPLES for cell in cells])
     return Scores(halves, np.where(exact, scatter / done, runs * simulated))
 
 
@@ -166,13 +183,45 @@ def _walk(right, upto, tree: Trie, pools: int) -> Float[np.ndarray, "two draw po
     return total
 
 
+def _most_confident(world: Population, k: int, places, paths, rng, rounds: int, out) -> None:
+    """Play out SLM-MUX: the mode of the model with the highest top count, the more preferred in a tie."""
+    probabilities = _with_blank(world)
+    tree = trie_of([paths[place] for place in places])
+    same = {}
+    for number, place in enumerate(places):
+        same.setdefault(paths[place], []).append(number)
+    for half in range(HALVES):
+        total = np.zeros((world.p.shape[0], len(places)))
+        for _ in range(rounds):
+            counts = rng.multinomial(k, probabilities)[..., :-1]
+            top = counts.max(-1)
+            share = (counts[..., 0] == top) & (top > 0)
+            chance = share / np.maximum((counts == top[..., None]).sum(-1), 1)
+
+            def visit(node: Trie, height, right, top=top, chance=chance, total=total) -> None:
+                for model, branch in node.branches.items():
+                    ahead = top[..., model] >= height
+                    now = np.where(ahead, chance[..., model], right)
+                    if branch.place is not None:
+                        for number in same[paths[places[branch.place]]]:
+                            total[:, number] += now.mean(-1)
+                    visit(branch, np.maximum(height, top[..., model]), now)
+
+            visit(tree, np.full(top.shape[:2], -1), np.zeros(top.shape[:2]))
+        out[half][:, places] = total / rounds
+
+
+def _with_blank(world: Population) -> Float[np.ndarray, "draw question model outcome"]:
+    """Probabilities of the answers and, last, of a blank, as NumPy's multinomial wants them."""
+    probabilities = np.maximum(np.concatenate([world.p, world.blank[..., None]], -1), 0)
+    return probabilities / probabilities.sum(-1, keepdims=True)
+
+
 def _plurality(world: Population, votes: Mapping[int, list[int]], paths, rng, rounds: int, out) -> None:
     """Play out pooled plurality; samples are nested in k so that curves are smooth, ties split evenly."""
     ks = sorted(votes)
     draws, questions = world.p.shape[:2]
-    probabilities = np.concatenate([world.p, world.blank[..., None]], -1)
-    probabilities = np.maximum(probabilities, 0)
-    probabilities /= probabilities.sum(-1, keepdims=True)
+    probabilities = _with_blank(world)
     trees = {k: trie_of([paths[place] for place in votes[k]]) for k in ks}
     step = max(1, _BLOCK // (questions * world.p.shape[-1]))
     for d in range(0, draws, step):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -47,9 +48,7 @@ def course_of(rounds: pd.DataFrame, extra: AnswerLog | None = None) -> Course:
     """
     missing = [name for name in ROUND_COLUMNS if name not in rounds]
     if missing:
-        raise BadInput(
-            f"rounds: missing columns {', '.join(missing)}; a discussion has {', '.join(ROUND_COLUMNS)}"
-        )
+        raise BadInput(f"rounds: missing columns {', '.join(missing)}; a discussion has {', '.join(ROUND_COLUMNS)}")
     agents = sorted(rounds["agent"].unique())
     steps = sorted(rounds["round"].unique())
     keys = ["task", "question"]
@@ -117,9 +116,7 @@ class Transitions:
     def to_json(self) -> dict[str, Any]:
         """Counts and rates as plain JSON values."""
         return {
-            "moves": {
-                f"{STATES[i]} to {STATES[j]}": int(self.moves[i, j]) for i in range(3) for j in range(3)
-            },
+            "moves": {f"{STATES[i]} to {STATES[j]}": int(self.moves[i, j]) for i in range(3) for j in range(3)},
             "changes": dict(zip(STATES, self.changes.tolist(), strict=True)),
             "changes_to_majority": dict(zip(STATES, self.to_majority.tolist(), strict=True)),
             "discussions": self.discussions,
@@ -172,9 +169,7 @@ def _votes(held: Int[np.ndarray, "... agent"], classes: int) -> Int[np.ndarray, 
     return np.eye(classes, dtype=int)[held][..., :-1].sum(-2)
 
 
-def _plurality_of_others(
-    held: Int[np.ndarray, "... agent"], classes: int
-) -> Float[np.ndarray, "... agent class"]:
+def _plurality_of_others(held: Int[np.ndarray, "... agent"], classes: int) -> Float[np.ndarray, "... agent class"]:
     one = np.eye(classes, dtype=int)[held]
     one[..., -1] = 0
     votes = one.sum(-2, keepdims=True) - one
@@ -189,9 +184,7 @@ def _vote_share_right(held: Int[np.ndarray, "... agent"], classes: int) -> Float
     return np.where((top > 0) & (votes[..., 0] == top), 1 / (votes == top[..., None]).sum(-1), 0.0)
 
 
-def solo_laws(
-    course: Course, pilot: AnswerLog, smoothing: float = 0.5
-) -> Float[np.ndarray, "question agent class"]:
+def solo_laws(course: Course, pilot: AnswerLog, smoothing: float = 0.5) -> Float[np.ndarray, "question agent class"]:
     """Each agent's law when it answers alone, from its pilot samples on the same question.
 
     Args:
@@ -210,9 +203,7 @@ def solo_laws(
         for place, agent in enumerate(course.agents):
             drawn = rows.get((task, question, agent.partition("#")[0]))
             if drawn is None:
-                raise BadInput(
-                    f"{pilot.source}: no samples of {agent!r} on {task}/{question}; a forecast needs them"
-                )
+                raise BadInput(f"{pilot.source}: no samples of {agent!r} on {task}/{question}; a forecast needs them")
             for answer in drawn["answer"]:
                 law[number, place, known[answer] if isinstance(answer, str) else course.classes - 1] += 1
             law[number, place, 0] += smoothing / 2
@@ -292,9 +283,7 @@ def forecast_discussion(
     """
     count, steps = course.held.shape[:2]
     if count < 4 or steps < 2:
-        raise BadInput(
-            f"rounds: {count} questions in {steps} rounds are too few to fit and judge a discussion"
-        )
+        raise BadInput(f"rounds: {count} questions in {steps} rounds are too few to fit and judge a discussion")
     order = np.random.default_rng(seed).permutation(count)
     cut = min(max(round(share * count), 2), count - 2)
     fitted, judged = np.sort(order[:cut]), np.sort(order[cut:])
@@ -303,15 +292,14 @@ def forecast_discussion(
     after = moves[:, 1:].reshape(-1, len(course.agents))
     laws = np.repeat(solo[fitted], steps - 1, axis=0)
     fit_key, run_key = jax.random.split(jax.random.key(seed))
-    found = fit(before, after, laws, fit_key)
+    found = fit(jnp.asarray(before), jnp.asarray(after), jnp.asarray(laws), fit_key)
 
-    def one(key: Any, afresh: Any, right: Any, wrong: Any) -> Discussion:
-        model = Conformity(afresh, right, wrong)
+    def one(key: Any, model: Conformity) -> Discussion:
         # one path a question: the scatter of a single real run belongs to the forecast
         return discuss(key, model, course.held[judged, 0], solo[judged], rounds=steps - 1, paths=1)
 
     keys = jax.random.split(run_key, len(found.draws.afresh))
-    simulated = np.asarray(jax.vmap(one)(keys, *found.draws).vote_accuracy).mean(1)
+    simulated = np.asarray(jax.vmap(one)(keys, found.draws).vote_accuracy).mean(1)
     vote = _vote_share_right(course.held[judged], course.classes)
     return DiscussionForecast(
         course.agents,

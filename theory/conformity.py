@@ -6,11 +6,15 @@ In the round, independently given those answers, agent i
 - draws afresh from its own solo law p_i with probability a_i,
 - follows the plurality of the *other* agents (uniform among tied classes; blanks have no vote) with
   probability f⁺_i where that plurality is right, f⁻_i where it is wrong,
+- goes astray with probability d_i: a wrong answer unlike its own ones, as small models do when a prompt
+  grows; any of the wrong classes, so that two that go astray seldom agree,
 - keeps its answer otherwise.
 
 With q(c) the share of class c in the others' tied plurality and f(c) = f⁺ for c = 0, else f⁻,
 
-    P(next = y) = a p_i(y) + q(y) f(y) + (1 − a − Σ_c q(c) f(c)) 1[y = own].
+    P(next = y) = a p_i(y) + d u(y) + q(y) f(y) + (1 − a − d − Σ_c q(c) f(c)) 1[y = own],
+
+u being uniform over the wrong classes.
 
 f⁺ > f⁻ means that agents tell right from wrong when persuaded; f⁺ = f⁻ is blind conformity, where the truth
 has no pull of its own and a discussion settles on what most said first. All agents answer at once
@@ -29,7 +33,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 
 class Conformity(NamedTuple):
-    """What moves each agent in a round; probabilities with ``afresh + max(follow) <= 1``."""
+    """What moves each agent in a round; probabilities with ``afresh + astray + max(follow) <= 1``."""
 
     afresh: Float[Array, "*batch agent"]
     """Probability of answering from the agent's own solo law, whatever was said."""
@@ -37,6 +41,8 @@ class Conformity(NamedTuple):
     """Probability of adopting the others' plurality when it is right."""
     follow_wrong: Float[Array, "*batch agent"]
     """Probability of adopting the others' plurality when it is wrong."""
+    astray: Float[Array, "*batch agent"] | float = 0.0
+    """Probability of a wrong answer that comes from nowhere."""
 
 
 @partial(jax.jit, static_argnames="classes")
@@ -76,8 +82,11 @@ def round_law(
         [model.follow_right[..., None], jnp.repeat(model.follow_wrong[..., None], classes - 1, -1)], -1
     )
     moved = shares * follow
-    stay = 1 - model.afresh - moved.sum(-1)
-    return model.afresh[..., None] * solo + moved + stay[..., None] * jax.nn.one_hot(answers, classes)
+    astray = jnp.asarray(model.astray)
+    nowhere = jnp.full(classes, 1 / max(classes - 2, 1)).at[0].set(0.0).at[-1].set(0.0)
+    stay = 1 - model.afresh - astray - moved.sum(-1)
+    own = stay[..., None] * jax.nn.one_hot(answers, classes)
+    return model.afresh[..., None] * solo + astray[..., None] * nowhere + moved + own
 
 
 @jax.jit
@@ -150,7 +159,7 @@ def fit(
 
 
 class _Terms(NamedTuple):
-    """What of a move the likelihood needs, each of shape [move, agent]: P = a s + f⁺ r + f⁻ w + stay own."""
+    """What of a move the likelihood needs, each of shape [move, agent]: P = a s + d n + f⁺ r + f⁻ w + stay own."""
 
     solo: Array
     right: Array
@@ -158,6 +167,7 @@ class _Terms(NamedTuple):
     pull_right: Array
     pull_wrong: Array
     own: Array
+    nowhere: Array
 
 
 def _terms(answers: Array, after: Array, solo: Array) -> _Terms:
@@ -170,13 +180,14 @@ def _terms(answers: Array, after: Array, solo: Array) -> _Terms:
         shares[..., 0],
         shares[..., 1:].sum(-1),
         (after == answers).astype(float),
+        ((after > 0) & (after < solo.shape[-1] - 1)) / max(solo.shape[-1] - 2, 1),
     )
 
 
-def _energy(free: Float[Array, " three"], terms: _Terms, weight: Float[Array, " move"]) -> Float[Array, ""]:
-    afresh, right, wrong = _bounded(free)
-    stay = 1 - afresh - terms.pull_right * right - terms.pull_wrong * wrong
-    chance = afresh * terms.solo + right * terms.right + wrong * terms.wrong + stay * terms.own
+def _energy(free: Float[Array, " four"], terms: _Terms, weight: Float[Array, " move"]) -> Float[Array, ""]:
+    afresh, right, wrong, astray = _bounded(free)
+    stay = 1 - afresh - astray - terms.pull_right * right - terms.pull_wrong * wrong
+    chance = afresh * terms.solo + astray * terms.nowhere + right * terms.right + wrong * terms.wrong + stay * terms.own
     fits = jnp.where(weight > 0, weight * jnp.log(jnp.maximum(chance, 1e-12)), 0.0).sum()
     prior = 0.5 * (jax.nn.log_sigmoid(free) + jax.nn.log_sigmoid(-free)).sum()
     return -(fits + prior)
@@ -184,7 +195,7 @@ def _energy(free: Float[Array, " three"], terms: _Terms, weight: Float[Array, " 
 
 @jax.jit
 def _climb(terms: _Terms, weight: Float[Array, "move agent"]) -> tuple[Array, Array]:
-    """Each agent's mode, [agent, 3], and the curvature there, by 80 bounded Newton steps."""
+    """Each agent's mode, [agent, 4], and the curvature there, by 80 bounded Newton steps."""
 
     def one(terms: _Terms, weight: Float[Array, " move"]) -> tuple[Array, Array]:
         curve = jax.hessian(_energy)
@@ -196,15 +207,17 @@ def _climb(terms: _Terms, weight: Float[Array, "move agent"]) -> tuple[Array, Ar
             move = vectors @ (slope / jnp.maximum(jnp.abs(values), 0.05))
             return jnp.clip(free - move / jnp.maximum(1.0, jnp.linalg.norm(move)), -12, 12)
 
-        free = jax.lax.fori_loop(0, 80, step, jnp.full(3, -1.0))
+        free = jax.lax.fori_loop(0, 80, step, jnp.full(4, -1.5))
         return free, curve(free, terms, weight)
 
     return jax.vmap(one, in_axes=(1, 1))(terms, weight)
 
 
-def _bounded(free: Float[Array, "... three"]) -> Conformity:
-    afresh, right, wrong = (jax.nn.sigmoid(free[..., part]) for part in range(3))
-    return Conformity(afresh, (1 - afresh) * right, (1 - afresh) * wrong)
+def _bounded(free: Float[Array, "... four"]) -> Conformity:
+    afresh, right, wrong, astray = (jax.nn.sigmoid(free[..., part]) for part in range(4))
+    astray = (1 - afresh) * astray
+    left = 1 - afresh - astray
+    return Conformity(afresh, left * right, left * wrong, astray)
 
 
 class Discussion(NamedTuple):

@@ -18,6 +18,7 @@ from ...simulate.errors import BadInput
 from .foreign import Foreign, files_in, json_rows, needed
 
 _KEYS = ("doc_hash", "doc", "target", "resps")
+_ENOUGH = 5
 _TIME = re.compile(r"_\d{4}-\d{2}-\d{2}T[\d.-]+$")
 
 
@@ -30,7 +31,6 @@ def read(paths: Sequence[Path]) -> tuple[list[Foreign], list[str]]:
     samples: list[Foreign] = []
     notes: list[str] = []
     seen_files: dict[str, Path] = {}
-    greedy = False
     for path in files_in(paths, ("samples_*.jsonl",), "lm-eval sample logs"):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest in seen_files:
@@ -38,25 +38,35 @@ def read(paths: Sequence[Path]) -> tuple[list[Foreign], list[str]]:
             continue
         seen_files[digest] = path
         task, model = _task(path), _model(path)
-        documents: set[str] = set()
+        documents: dict[str, list[Foreign]] = {}
         for place, row in json_rows(path):
             needed(row, _KEYS, place, "lm-eval sample log")
             if row["doc_hash"] in documents:
                 continue  # the same responses, once more for another filter
-            documents.add(row["doc_hash"])
             temperature = _temperature(row)
             texts = _texts(row["resps"], task, place)
-            greedy = greedy or (temperature == 0 and len(texts) > 1)
-            samples += [
+            documents[row["doc_hash"]] = [
                 Foreign(
                     task, row["doc_hash"][:12], model, _gold(row), text,
                     choices=_choices(row["doc"]), temperature=temperature, place=place,
                 )
                 for text in texts
             ]  # fmt: skip
-    if greedy:
-        notes.append("samples were drawn at temperature 0, so those of a question are copies: they say nothing of more")
+        copied = _all_copies(documents)
+        if copied:
+            notes.append(
+                f"{path}: in all {len(documents)} questions the repeats are copies of one text, so they are one sample "
+                "each (servers get the same seed with every repeat, and temperature 0 repeats itself); run lm-eval "
+                "once per seed (--model_args …,seed=1) and import the files together"
+            )
+        samples += [one for texts in documents.values() for one in texts[: 1 if copied else None]]
     return samples, notes
+
+
+def _all_copies(documents: dict[str, list[Foreign]]) -> bool:
+    """Whether no question has two different repeats, over enough questions for that to be no chance."""
+    repeated = [texts for texts in documents.values() if len(texts) > 1]
+    return len(repeated) >= _ENOUGH and all(len({one.text for one in texts}) == 1 for texts in repeated)
 
 
 def _task(path: Path) -> str:

@@ -112,6 +112,9 @@ def publication(size: float = 9.0) -> Iterator[None]:
     }
     with mpl.rc_context(settings):
         yield
+        # a notebook's backend switches this on when the first figure is made, and shows nothing without it
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)
 
 
 def axes_for(ax: Axes | None, figsize: tuple[float, float] = (5.4, 3.8)) -> Axes:

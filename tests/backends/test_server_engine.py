@@ -217,6 +217,12 @@ def test_a_server_without_n_is_asked_one_by_one(server):
     assert [asked["n"] for asked in server.seen] == [1] * 4
 
 
+def test_greedy_samples_are_asked_one_by_one(server):
+    requests = [Request("q", range(3), 0)]
+    found = dict(engine_for(server).generate(requests, Sampling(temperature=0.0)))
+    assert len(found[0].samples) == 3 and [asked["n"] for asked in server.seen] == [1, 1, 1]
+
+
 def test_samples_that_came_before_the_fault_are_kept(server):
     server.faults["q"] = [only_first, *[500] * 99]
     completion = draw(engine_for(server), "q")[0]

@@ -71,6 +71,18 @@ def test_no_setting_of_matplotlib_is_changed(documents):
     assert dict(mpl.rcParams) == before
 
 
+def test_a_display_switched_on_while_drawing_stays_on():
+    """As a notebook's backend does when the first figure is made."""
+    before = mpl.is_interactive()
+    try:
+        mpl.interactive(False)
+        with plots.publication():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+    finally:
+        mpl.interactive(before)
+
+
 def test_a_model_keeps_its_colour_whatever_the_order():
     assert plots.model_looks(["b", "a", "c"]) == plots.model_looks(["c", "b", "a"])
 

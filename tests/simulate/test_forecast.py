@@ -62,7 +62,7 @@ def test_accuracy_in_a_known_world_agrees_with_brute_force(k: int) -> None:
         full = rng.dirichlet([0.8, 0.8, 0.5, 0.4], (1, 1, 2))
         world = Population(full[..., :3], full[..., 3], np.zeros((1, 1), int))
         cells = [Cell("mux", ("ant", "bee"), k), Cell("mux", ("bee", "ant"), k)]
-        found = cell_accuracy([world], cells, ["ant", "bee"], rng).halves[0, 0]
+        found = cell_accuracy([world], cells, ["ant", "bee"], rng)[0, 0]
         p, blank = full[0, 0, :, :3], full[0, 0, :, 3]
         np.testing.assert_allclose(found, [brute_force(p, blank, k), brute_force(p[::-1], blank[::-1], k)], atol=1e-12)
 
@@ -79,10 +79,21 @@ def test_laws_of_the_mode_are_laws() -> None:
 def test_pooled_plurality_of_one_model_is_self_consistency(posterior: Posterior) -> None:
     cells = [Cell("agent-forest", ("bee",), 5), Cell("self-consistency", ("bee",), 5)]
     blocks = list(posterior.blocks(draws=40))
-    halves = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), rounds=20).halves
+    halves = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), rounds=20)
     error = (halves[:, :, 0] - halves[:, :, 1]).mean()
     # 40 worlds x 60 questions x 40 runs, each with at most variance 1/4
     assert abs(error) < 4 * np.sqrt(0.25 / (40 * 60 * 40))
+
+
+def test_simulated_mux_agrees_with_the_exact_law(posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [Cell("mux", tuple(MODELS), 6), Cell("mux", ("bee",), 6), Cell("self-consistency", ("bee",), 6)]
+    blocks = list(posterior.blocks(draws=40))
+    exact = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0))
+    monkeypatch.setattr("muxcast.simulate.pool_accuracy.EXACT_SAMPLES", 5)
+    played = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), rounds=20)
+    # 40 worlds x 60 questions x 40 runs, each with at most variance 1/4
+    np.testing.assert_allclose(played.mean((0, 1)), exact.mean((0, 1)), atol=4 * np.sqrt(0.25 / (40 * 60 * 40)))
+    np.testing.assert_array_equal(played[..., 1], played[..., 2])
 
 
 def test_mux_of_one_model_is_self_consistency(made: Forecast) -> None:
@@ -177,6 +188,6 @@ def test_bad_requests_are_refused_in_one_sentence(posterior: Posterior, argument
 def test_registered_rules_are_played_out(posterior: Posterior) -> None:
     cells = [Cell("calibrated-mux", tuple(MODELS), 3)]
     blocks = list(posterior.blocks(draws=4))
-    found = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), pilot=posterior.pilot).halves
+    found = cell_accuracy(blocks, cells, MODELS, np.random.default_rng(0), pilot=posterior.pilot)
     assert found.shape == (2, 4, 1)
     assert ((found > 0.2) & (found < 1)).all()

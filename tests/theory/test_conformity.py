@@ -20,8 +20,8 @@ from muxcast.theory.conformity import (
 KEY = jax.random.key(3)
 
 
-def model(afresh, right, wrong) -> Conformity:
-    return Conformity(*(jnp.asarray(part, float) for part in (afresh, right, wrong)))
+def model(afresh, right, wrong, astray=0.0) -> Conformity:
+    return Conformity(*(jnp.asarray(part, float) for part in (afresh, right, wrong, astray)))
 
 
 def solo_of(*rows) -> jnp.ndarray:
@@ -90,9 +90,15 @@ def test_agents_who_recognise_the_truth_reach_it_from_one_right_answer():
     assert exact_vote_accuracy(fools, jnp.array([0, 1, 2]), jnp.full((3, 4), 0.25), 30)[-1] < 0.05
 
 
+def test_agents_who_go_astray_lose_the_answer_they_had():
+    lost = model([0.0] * 3, [0.0] * 3, [0.0] * 3, [1.0] * 3)
+    found = exact_vote_accuracy(lost, jnp.array([0, 0, 0]), jnp.full((3, 5), 0.2), 1)
+    np.testing.assert_allclose(found, [1.0, 0.0])
+
+
 def test_simulated_discussions_agree_with_the_full_chain():
     solo = jax.random.dirichlet(KEY, jnp.ones(4), (3,))
-    people = model([0.1, 0.3, 0.05], [0.6, 0.2, 0.8], [0.3, 0.5, 0.1])
+    people = model([0.1, 0.3, 0.05], [0.6, 0.2, 0.8], [0.3, 0.5, 0.1], [0.1, 0.0, 0.15])
     first = jnp.array([0, 1, 2])
     exact = exact_vote_accuracy(people, first, solo, 3)
     paths = 20_000
@@ -101,7 +107,7 @@ def test_simulated_discussions_agree_with_the_full_chain():
 
 
 def test_the_fit_recovers_the_parameters_it_was_simulated_from():
-    truth = model([0.15, 0.3], [0.7, 0.3], [0.2, 0.5])
+    truth = model([0.15, 0.3], [0.6, 0.3], [0.2, 0.4], [0.2, 0.05])
     moves = 6000
     solo = jax.random.dirichlet(KEY, jnp.array([2.0, 1.0, 1.0, 0.3]), (moves, 2))
     one, two = jax.random.split(KEY)
