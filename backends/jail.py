@@ -38,7 +38,8 @@ READ_ONLY, NO_SUID, NO_DEVICES, NO_EXEC, REMOUNT, BIND, RECURSIVE, PRIVATE = (
 )
 DETACH = 2
 DIES_WITH_PARENT, NO_NEW_PRIVILEGES = 1, 38
-NOBODY = 65534
+FIRST_NOBODY = 0x70000000
+"""Users from here on exist nowhere: each jail is one of its own, since the limit on processes is a user's."""
 FOLDER = "/box"
 
 # what a Python interpreter needs to start; links among them (bin -> usr/bin) are kept as links
@@ -153,12 +154,12 @@ def set_limits(order: dict[str, Any]) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
-def drop_privileges(was_root: bool) -> None:
+def drop_privileges(was_root: bool, nobody: int) -> None:
     """Become nobody for good: no capabilities, no way to regain them, and no dangerous system calls."""
     if was_root:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(nobody, nobody, nobody)
+        os.setresuid(nobody, nobody, nobody)
     call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     if not was_root:
         # in a user namespace the process still holds that namespace's capabilities
@@ -212,7 +213,7 @@ def be_init(order: dict[str, Any], ready: int) -> None:
     try:
         build_root(order)
         set_limits(order)
-        drop_privileges(was_root)
+        drop_privileges(was_root, order["nobody"])
     except BaseException as error:
         os.write(ready, f"cannot isolate: {error}".encode())
         os._exit(1)
@@ -247,6 +248,7 @@ def keep(order: dict[str, Any]) -> dict[str, Any]:
     """Start the jail and watch it until it ends or exceeds its time or memory."""
     libc.prctl(DIES_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
     order["root"] = os.geteuid() == 0
+    order["nobody"] = FIRST_NOBODY + os.getpid()
     try:
         enter_namespaces(order["root"])
     except OSError as error:

@@ -94,7 +94,8 @@ def serving_app(
     def reader(asked: ChatRequest) -> Callable[[str], str | None]:
         question = known.get(asked.messages)
         if task is not None and question is not None:
-            return lambda text: task.extract(text, question)
+            chosen = task
+            return lambda text: chosen.extract(text, question)
         return kind_named(asked.answers or settings.answers).read
 
     async def answer(asked: ChatRequest) -> Reply:

@@ -176,7 +176,7 @@ def main() -> None:
         lines += [
             "",
             f"Ray with one replica at {found['ratio_of_ray_with_one_replica_to_raw']:.2f} of raw vLLM; contention "
-            f"{found['capacity']['contention']:.2f} between replicas.",
+            f"{found['capacity']['contention']:.2f} between replicas. Rates are rough on a busy machine.",
         ]
     write_text(arguments.results / "ray_run.md", "\n".join(lines) + "\n")
     print("\n".join(lines))

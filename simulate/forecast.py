@@ -89,7 +89,7 @@ class Forecast:
         lower, upper = self.interval(self.run_accuracy[:, cell])
         return float(lower), float(upper)
 
-    def interval(self, draws: Float[np.ndarray, draw * cell]) -> tuple[Any, Any]:
+    def interval(self, draws: Float[np.ndarray, "draw cell"]) -> tuple[Any, Any]:
         """The central interval of draws at this forecast's level."""
         tail = (1 - self.level) / 2
         lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
@@ -169,7 +169,7 @@ def _check_registered(name: str) -> None:
     rule_named(name)
 
 
-def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, draw * cell]:
+def denoised(halves: Float[np.ndarray, "half draw ..."]) -> Float[np.ndarray, "draw cell"]:
     """Draws with the spread they would have without simulation noise.
 
     The two halves of a draw differ by simulation noise alone, whose variance is therefore known; each

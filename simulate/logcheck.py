@@ -28,7 +28,7 @@ def checked(rows: pd.DataFrame, source: str, first_row: int = 1) -> tuple[pd.Dat
         raise BadInput(f"{source}: the file has no rows; draw or import some samples first")
     place = _Place(source, first_row)
     extra = [name for name in rows.columns if name not in REQUIRED]
-    rows = rows[[*REQUIRED, *sorted(extra, key=_order)]].reset_index(drop=True)
+    rows = rows.loc[:, [*REQUIRED, *sorted(extra, key=_order)]].reset_index(drop=True)
     for name in ("task", "question", "model"):
         rows[name] = _text(rows[name], name, place, nullable=False)
     for name, nullable in _INTEGERS.items():

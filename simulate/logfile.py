@@ -112,7 +112,7 @@ def _write_parquet(rows: pd.DataFrame, path: Path) -> None:
 
 
 def _write_jsonl(rows: pd.DataFrame, path: Path) -> None:
-    text = rows.to_json(orient="records", lines=True, force_ascii=False, double_precision=15)
+    text = rows.to_json(orient="records", lines=True, force_ascii=False, double_precision=15) or ""
     if path.suffix == ".gz":
         path.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     else:

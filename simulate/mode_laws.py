@@ -19,9 +19,9 @@ _BLOCK = 4096
 class ModeLaws(NamedTuple):
     """Laws of the mode after k samples."""
 
-    correct: Float[np.ndarray, count * batch]
+    correct: Float[np.ndarray, "*batch count"]
     """R(m) = P(top count is m and the mode is correct), m = 0..k."""
-    top: Float[np.ndarray, count * batch]
+    top: Float[np.ndarray, "*batch count"]
     """P(top count is m), m = 0..k; m = 0 means that every sample was blank."""
 
 

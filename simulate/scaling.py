@@ -56,9 +56,7 @@ def scaling(
     reach = int(counts.samples.min())
     wanted = sorted(set(samples or range(1, min(reach, 16) + 1)))
     if wanted[-1] > reach:
-        raise BadInput(
-            f"--samples {wanted[-1]}: the log holds only {reach} on some question; ask for fewer"
-        )
+        raise BadInput(f"--samples {wanted[-1]}: the log holds only {reach} on some question; ask for fewer")
     share = (counts.correct / counts.samples).mean(0)
     accuracy = dict(zip(counts.models, share.tolist(), strict=True)) if tie_break is None else dict(tie_break)
     ranked = tie_break_order({name: accuracy[name] for name in counts.models})

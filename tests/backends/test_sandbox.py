@@ -145,6 +145,23 @@ def test_a_program_with_odd_characters_does_not_upset_the_sandbox():
     assert not run_program("x = '\ud800'; y = (").finished
 
 
+@isolated
+def test_sandboxes_side_by_side_do_not_use_up_each_others_processes():
+    from concurrent.futures import ThreadPoolExecutor
+
+    crowd = """
+import os, time
+for _ in range(10):
+    if os.fork() == 0:
+        time.sleep(2)
+        os._exit(0)
+time.sleep(1)
+"""
+    with ThreadPoolExecutor(4) as together:
+        outcomes = list(together.map(lambda _: run_program(crowd, Limits(seconds=60, processes=16)), range(4)))
+    assert all(outcome.finished for outcome in outcomes), outcomes
+
+
 def test_where_walls_cannot_be_built_nothing_is_run(monkeypatch, tmp_path):
     witness = tmp_path / "ran"
     monkeypatch.setattr(sandbox, "isolation_problem", lambda: "namespaces are switched off")

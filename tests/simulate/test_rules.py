@@ -106,7 +106,7 @@ def test_entropy_of_counts_makes_modelswitch_weigh_consistency_above_one():
     assert not np.allclose(entropy_weight(state, counted=True), entropy_weight(state, counted=False))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(ragged_pools(models=(3, 3), samples=(1, 5)))
 def test_early_mux_returns_what_mux_returns_and_never_draws_more(table):
     early = rule_named("early-mux")

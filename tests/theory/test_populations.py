@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from muxcast.theory.distractors import Distractors, World, agreement_when_wrong, answers, worlds_of_draws
+from muxcast.theory.distractors import World, worlds_of_draws
 from muxcast.theory.populations import IndependentBeta, LogisticNormal, Population, TypeMixture, u_shaped
 from muxcast.theory.selection import mux_accuracy
 
@@ -46,18 +46,6 @@ def test_densities_integrate_to_the_mass_that_is_not_an_atom(name):
 
 def test_the_atom_of_type_one_has_its_share():
     assert float(POPULATIONS["types"].log_density(jnp.ones(2))) == pytest.approx(np.log(0.2))
-
-
-def test_shared_distractors_make_models_agree_when_wrong():
-    p = POPULATIONS["beta"].sample(KEY, 300)
-    worlds = [answers(KEY, p, Distractors(6, 2.0, jnp.full(2, share), jnp.array([0.1, 0.3]))) for share in (0.0, 1.0)]
-    for world in worlds:
-        np.testing.assert_allclose(world.p.sum(-1) + world.blank, 1, atol=1e-12)
-        np.testing.assert_allclose(world.p[..., 0], p.T)
-        np.testing.assert_allclose(world.blank[1], 0.3 * (1 - p[:, 1]))
-    apart, together = (float(agreement_when_wrong(world)[0, 1]) for world in worlds)
-    assert apart == pytest.approx(1 / 6, abs=0.05)
-    assert together > apart + 0.15
 
 
 def test_posterior_draws_become_worlds_that_laws_run_on():

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# slow tests, and the browser's where Chromium is installed
-"$PY" -m pytest -m slow
+# the report in a real headless Chromium
 if command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null; then
   "$PY" -m pytest -m browser
 else
