@@ -35,11 +35,11 @@ def read(paths: Sequence[Path]) -> tuple[list[Foreign], list[str]]:
         temperature = log.eval.model_generate_config.temperature
         if temperature is None:
             temperature = log.plan.config.temperature
-        failed = 0
+        failed, reason = 0, ""
         for number, sample in enumerate(log.samples, 1):
             place = f"{path}: sample {number}"
             if sample.error is not None:
-                failed += 1
+                failed, reason = failed + 1, reason or sample.error.message.strip().split("\n")[0]
                 continue
             key, asked = (task, str(sample.id)), _text(sample.input)
             if inputs.setdefault(key, asked) != asked:
@@ -49,7 +49,11 @@ def read(paths: Sequence[Path]) -> tuple[list[Foreign], list[str]]:
                 )
             samples.append(_foreign(sample, task, model, temperature, place))
         if failed:
-            notes.append(f"{path}: {failed} samples ended in an error and were left out (failed is not wrong)")
+            notes.append(
+                f"{path}: {failed} samples ended in an error and were left out (failed is not wrong): {reason}"
+            )
+        if failed == len(log.samples):
+            raise BadInput(f"{path}: all {failed} samples ended in an error ({reason}); run the evaluation again")
         if log.status != "success":
             notes.append(f"{path}: the run did not finish (status {log.status!r}); what it had was imported")
     return samples, notes

@@ -12,7 +12,7 @@ from .options import json_option, seed_option
     epilog="""\b
 Examples:
   muxcast ask pool.toml "What is 17 * 23?" --answers number
-  muxcast ask pool.toml "Q: What is the capital of Peru?\\nA:" --completion --pilot pilot.parquet
+  muxcast ask pool.toml "Capital of Peru?" --completion --pilot pilot.parquet
 """
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())

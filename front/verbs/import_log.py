@@ -12,7 +12,7 @@ from .options import json_option
     name="import",
     epilog="""\b
 Formats:
-  lm-eval          samples_TASK_TIME.jsonl of lm_eval --log_samples, or its folder
+  lm-eval          samples_*.jsonl of lm_eval --log_samples, or a folder
   inspect          .eval and .json logs of inspect_ai; epochs are samples
   every-eval-ever  instance files (JSON Lines)
   slm-mux          response files of the SLM-MUX authors' collect commands

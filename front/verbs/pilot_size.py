@@ -50,7 +50,7 @@ def command(
     \b
     Examples:
       muxcast pilot-size draft.parquet
-      muxcast pilot-size draft.parquet --half-width 0.5 --pools a+b,a,b --json size.json
+      muxcast pilot-size draft.parquet --half-width 0.5 --pools a+b,a,b
       muxcast pilot-size correlated --models 3 --samples 8 --per-question 2,4
     """
     from ..simulate.pilot_size import LARGE, pilot_size

@@ -11,8 +11,8 @@ from .options import json_option, seed_option
 @click.command(
     epilog="""\b
 Examples:
-  muxcast run pool.toml --task facts.jsonl --questions 50 --samples 8 --pilot pilot.parquet --out run
-  muxcast run pool.toml --task gsm8k:gsm8k.json --questions 100 --samples 4 --rule mux --out run
+  muxcast run pool.toml --task facts.jsonl --questions 50 --out run
+  muxcast run pool.toml --task gsm8k:test.json --questions 9 --out run
 """
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())

@@ -12,7 +12,7 @@ from .options import seed_option
     epilog="""\b
 Examples:
   muxcast serve pool.toml --pilot pilot.parquet --samples 8
-  MUXCAST_KEY=... muxcast serve pool.toml --host 0.0.0.0 --api-key-env MUXCAST_KEY
+  muxcast serve pool.toml --host 0.0.0.0 --api-key-env MUXCAST_KEY
 """
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())

@@ -71,21 +71,20 @@ def test_lm_eval_likelihood_runs_are_refused(tmp_path):
 
 def test_inspect_logs_are_read_by_inspect_and_epochs_are_samples(tmp_path):
     pytest.importorskip("inspect_ai")
-    from inspect_ai import Task, eval
-    from inspect_ai.dataset import Sample
-    from inspect_ai.model import ModelOutput, get_model
-    from inspect_ai.scorer import match
+    from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
+    from inspect_ai.model import ModelOutput
 
-    for model, texts in (("ant", ["Paris", "Paris.", "Lyon", "Oslo"]), ("bee", ["Rome", "Paris", "Oslo", "oslo"])):
-        outputs = [ModelOutput.from_content("mockllm/model", text) for text in texts]
-        dataset = [Sample(input="Capital of France?", target="Paris", id="fr"),
-                   Sample(input="Capital of Norway?", target=["Oslo", "Christiania"], id="no")]  # fmt: skip
-        eval(
-            Task(dataset=dataset, scorer=match(), name="capitals"),
-            model=get_model("mockllm/model", custom_outputs=outputs),
-            epochs=2, log_dir=str(tmp_path / model), display="none", max_samples=1, max_tasks=1,
-        )  # fmt: skip
-    (ant,) = (tmp_path / "ant").glob("*.eval")
+    texts = {("fr", 1): "Paris", ("fr", 2): "Lyon", ("no", 1): "Oslo", ("no", 2): "Rome"}
+    targets = {"fr": "Paris", "no": ["Oslo", "Christiania"]}
+    samples = [
+        EvalSample(id=name, epoch=epoch, input=f"Capital of {name}?", target=targets[name],
+                   output=ModelOutput.from_content("mockllm/model", text))
+        for (name, epoch), text in texts.items()
+    ]  # fmt: skip
+    spec = EvalSpec(created="2026-01-01T00:00:00+00:00", task="capitals", dataset=EvalDataset(),
+                    model="mockllm/model", config=EvalConfig())  # fmt: skip
+    ant = tmp_path / "a.eval"
+    write_eval_log(EvalLog(status="success", eval=spec, samples=samples), str(ant))
     log, _ = import_logs("inspect", [ant], rename={"model": "ant"})
     assert log.models == ["ant"] and log.tasks == ["capitals"]
     assert len(log.rows) == 4 and set(log.rows["question"]) == {"fr", "no"}
