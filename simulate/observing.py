@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from ..theory.consistency import ModeLaw
 from ..theory.pools import pool_accuracy_per_question
 from ..theory.tables import sweep_of_counts
+from ..theory.votes import plurality_accuracy_logged
 from .answers import AnswerCounts, AnswerLog
 from .cells import SINGLE, Cell, tie_break_order
 
@@ -21,6 +22,8 @@ EXACT = ("mux", SINGLE)
 """Rules whose accuracy is computed exactly; others are averaged over random subsamples."""
 SUBSAMPLES = 64
 """Random subsamples per question for a rule that is not exact."""
+EXACT_STATES = 27
+"""Agent Forest is exact up to this many joint sample counts, Π(k + 1): three models at k = 2, two at k = 4."""
 _POOLS_AT_ONCE = 4096
 
 
@@ -108,10 +111,8 @@ class _Scorer:
             by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in self.laws(k)))
             return np.asarray(pool_accuracy_per_question(by_model, pools)), np.zeros(len(pools))
         if rule == "agent-forest":
-            found = [self._plurality(k, pool) for pool in pools]
-            accuracy = np.array([scores.mean(0) for scores in found])
-            spread = np.array([scores.var(0, ddof=1).sum() for scores in found]) / SUBSAMPLES
-            return accuracy, np.sqrt(spread) / accuracy.shape[1]
+            accuracy, noise = zip(*(self._plurality(k, pool) for pool in pools), strict=True)
+            return np.array(accuracy), np.array(noise)
         scored = [self._subsampled(rule, k, pool) for pool in pools]
         return np.array([score.accuracy for score in scored]), np.array([score.monte_carlo_error for score in scored])
 
@@ -138,7 +139,17 @@ class _Scorer:
             self._draws[able] = whole
         return self._draws[able][..., :k]
 
-    def _plurality(self, k: int, pool: Bool[np.ndarray, " model"]) -> Float[np.ndarray, "draw question"]:
+    def _plurality(self, k: int, pool: Bool[np.ndarray, " model"]) -> tuple[Float[np.ndarray, " question"], float]:
+        """Accuracy of the pooled plurality and its Monte Carlo error: 0 for pools small enough to be exact."""
+        if pool.sum() == 1:  # one model's plurality is its mode
+            return self.single(k)[:, pool.argmax()], 0.0
+        if (k + 1) ** int(pool.sum()) <= EXACT_STATES and (self.counts.right == 1).all():
+            classes = np.moveaxis(self.counts.classes[:, pool], 1, 0)
+            return plurality_accuracy_logged(classes, self.counts.blanks[:, pool].T, k), 0.0
+        scores = self._plurality_of_subsamples(k, pool)
+        return scores.mean(0), float(np.sqrt(scores.var(0, ddof=1).sum() / SUBSAMPLES) / scores.shape[1])
+
+    def _plurality_of_subsamples(self, k: int, pool: Bool[np.ndarray, " model"]) -> Float[np.ndarray, "draw question"]:
         """Chance that the pooled votes of each subsample pick a correct answer, ties split evenly."""
         from .rules.evaluate import tally
 
@@ -209,4 +220,5 @@ def _answer_noise(
     if rule in EXACT and 2 * k > n > 1:
         scores, _ = scorer.pools(rule, n // 2, pools)
     share = min(k / n, 1.0)
-    return np.sqrt(share * (scores * (1 - scores)).sum(1)) / scores.shape[1]
+    spread = np.clip(scores * (1 - scores), 0, None)  # rounding can leave a score a hair above 1
+    return np.sqrt(share * spread.sum(1)) / scores.shape[1]

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import gammaln
+from scipy.special import comb, gammaln
 
 MOST_STATES = 2_000
 """Largest Π(k_i + 1)."""
@@ -46,21 +46,60 @@ def plurality_accuracy(
     ks = [ks] * models if isinstance(ks, int) else list(ks)
     if states(ks) > MOST_STATES:
         raise ValueError(f"exact plurality needs {states(ks)} states, more than {MOST_STATES}; simulate it instead")
-    shape = tuple(k + 1 for k in ks)
-    degree = np.add.reduce(np.indices(shape))  # total votes at each state
     weights = [_weights(p[..., c], ks) for c in range(p.shape[-1])]
-    blanks = _weights(blank, ks)
-    norm = _weights(np.ones_like(blank), ks)[(-1,) * models]
+    return _plurality(weights, _weights(blank, ks), _weights(np.ones_like(blank), ks), ks)
 
-    accuracy = np.zeros(p.shape[1])
+
+def plurality_accuracy_logged(
+    counts: Float[np.ndarray, "model question class"], blanks: Float[np.ndarray, "model question"], k: int
+) -> Float[np.ndarray, " question"]:
+    """Exact accuracy of the pooled plurality vote at k of each model's logged samples, without replacement: unbiased.
+
+    Args:
+        counts: logged answers per class, class 0 correct; a class means the same answer for every model.
+        blanks: logged blank samples.
+        k: samples of each model, at most those logged.
+    Raises:
+        ValueError: more than ``MOST_STATES`` states, or fewer than k samples logged somewhere.
+    """
+    counts, blanks = np.asarray(counts, float), np.asarray(blanks, float)
+    ks = [k] * counts.shape[0]
+    logged = counts.sum(-1) + blanks
+    if logged.min() < k:
+        raise ValueError(f"k = {k} samples cannot be taken from {logged.min():.0f} logged ones")
+    if states(ks) > MOST_STATES:
+        raise ValueError(f"exact plurality needs {states(ks)} states, more than {MOST_STATES}; simulate it instead")
+    weights = [_choices(counts[..., c], k) for c in range(counts.shape[-1])]
+    return _plurality(weights, _choices(blanks, k), _choices(logged, k), ks)
+
+
+def _choices(n: Float[np.ndarray, "model question"], k: int) -> Float[np.ndarray, "... question"]:
+    """Π_i C(n_i, j_i) over all states j."""
+    total = np.ones((1,) * len(n) + (n.shape[1],))
+    for i in range(len(n)):
+        part = comb(n[i], np.arange(k + 1)[:, None])
+        total = total * part.reshape([k + 1 if axis == i else 1 for axis in range(len(n))] + [-1])
+    return total
+
+
+def _plurality(
+    weights: Sequence[Float[np.ndarray, "... question"]],
+    blanks: Float[np.ndarray, "... question"],
+    whole: Float[np.ndarray, "... question"],
+    ks: Sequence[int],
+) -> Float[np.ndarray, " question"]:
+    """The formula at the head of this file, from the weights of every class over all states."""
+    last = (-1,) * len(ks)
+    degree = np.add.reduce(np.indices(tuple(k + 1 for k in ks)))  # total votes at each state
+    accuracy = np.zeros(blanks.shape[-1])
     for m in range(1, sum(ks) + 1):
         nodes, mass = np.polynomial.legendre.leggauss((sum(ks) // m + 1) // 2)
         for v, share in zip((nodes + 1) / 2, mass / 2, strict=True):
             product = _times(blanks, np.where(_column(degree == m), weights[0], 0.0))
             for w in weights[1:]:
                 product = _times(product, w * _column(np.where(degree < m, 1.0, np.where(degree == m, v, 0.0))))
-            accuracy += share * product[(-1,) * models]
-    return accuracy / norm
+            accuracy += share * product[last]
+    return accuracy / whole[last]
 
 
 def _weights(p: Float[np.ndarray, "model question"], ks: Sequence[int]) -> Float[np.ndarray, "... question"]:

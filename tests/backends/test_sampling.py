@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import signal
@@ -167,7 +168,9 @@ def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
 def test_ctrl_c_keeps_what_was_drawn_and_says_so(here):
     arguments = ["sample", "slow.toml", "--task", "sums.jsonl", "--questions", "30", "--samples", "8"]
     command = [sys.executable, "-c", "from muxcast.cli import main; main()", *arguments, "--out", "log.parquet"]
-    process = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True)
+    # a shell that starts the tests in the background has them ignore interrupts, and children inherit that
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     partial = here / "log.parquet.partial.jsonl"
     while not (partial.exists() and partial.stat().st_size):
         time.sleep(0.01)
