@@ -217,7 +217,7 @@ def _answer_noise(
     of them would vanish, so a is taken at n/2 there.
     """
     n = int(scorer.counts.samples.min())
-    if rule in EXACT and 2 * k > n > 1:
+    if 2 * k > n > 1:
         scores, _ = scorer.pools(rule, n // 2, pools)
     share = min(k / n, 1.0)
     spread = np.clip(scores * (1 - scores), 0, None)  # rounding can leave a score a hair above 1

@@ -178,3 +178,9 @@ def test_agent_forest_leaves_out_a_model_that_has_too_few_samples():
     (at_four,) = [i for i, cell in enumerate(part.cells) if cell.samples == 4 and set(cell.models) == {"m0", "m1"}]
     # all four of four samples: nothing is left to chance
     assert part.seen.mean[at_four] == pytest.approx(whole.seen.mean[0], abs=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["mux", "agent-forest"])
+def test_a_log_with_no_sample_to_spare_still_has_answer_noise(rule):
+    log = random_log(7, questions=20, samples=4)
+    assert (muxcast.replay(log, [4], [rule]).seen.noise > 0.01).all()
