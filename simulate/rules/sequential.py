@@ -72,8 +72,8 @@ class SequentialRule:
         """Play the rule on draws already made, in the order drawn; the samples drawn are its budget."""
         if answers.order is None:
             raise ValueError("a sequential rule is run on the draws in order; Answers.order is None")
+        order = jnp.asarray(answers.order)
         answers = jax.tree.map(jnp.asarray, answers)  # a test or a live run gives NumPy arrays
-        order = answers.order
         classes = answers.counts.shape[-1]
         # prefix[i, t] holds the counts after t draws of model i, blanks in the last place
         place = jnp.where(order == BLANK, classes, order)
