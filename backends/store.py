@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..simulate.answers import KEY, OPTIONAL, REQUIRED, AnswerLog
+from ..simulate.answers import AnswerLog
 from ..simulate.atomic import write_text
 from ..simulate.errors import BadInput
+from ..simulate.logcheck import KEY, OPTIONAL, REQUIRED
 from ..simulate.logfile import read_log, write_log
 
 Key = tuple[str, str, str, int]

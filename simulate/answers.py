@@ -12,20 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from .errors import BadInput, unknown_name
-
-KEY = ["task", "question", "model", "sample"]
-REQUIRED = [*KEY, "answer", "correct"]
-OPTIONAL = [
-    "reference",
-    "prompt_tokens",
-    "completion_tokens",
-    "latency_s",
-    "finish_reason",
-    "temperature",
-    "seed",
-    "engine",
-    "text",
-]
+from .logcheck import KEY, checked
 
 
 class AnswerCounts(NamedTuple):
@@ -85,8 +72,6 @@ class AnswerLog:
         Raises:
             BadInput: naming source, row and column of the first violation.
         """
-        from .logcheck import checked  # local: checks are read once, counts are used everywhere
-
         rows, notes = checked(rows, source, first_row)
         return cls(rows, source, notes)
 

@@ -5,8 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .answers import KEY, OPTIONAL, REQUIRED
 from .errors import BadInput
+
+KEY = ["task", "question", "model", "sample"]
+REQUIRED = [*KEY, "answer", "correct"]
+OPTIONAL = [
+    "reference",
+    "prompt_tokens",
+    "completion_tokens",
+    "latency_s",
+    "finish_reason",
+    "temperature",
+    "seed",
+    "engine",
+    "text",
+]
 
 _INTEGERS = {"sample": False, "prompt_tokens": True, "completion_tokens": True}
 _TRUE = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
