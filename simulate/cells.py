@@ -63,6 +63,16 @@ def cells_of(rules: Sequence[str], pools: Sequence[tuple[str, ...]], samples: Se
     ]
 
 
+def address_columns(cells: Sequence[Cell]) -> dict[str, list[str] | list[int]]:
+    """The columns that say which cell a row of a tidy frame is: rule, models ("a+b"), size and samples."""
+    return {
+        "rule": [cell.rule for cell in cells],
+        "models": ["+".join(cell.models) for cell in cells],
+        "size": [len(cell.models) for cell in cells],
+        "samples": [cell.samples for cell in cells],
+    }
+
+
 def tokens_of(log: AnswerLog) -> dict[str, tuple[float, float]] | None:
     """Mean (prompt, completion) tokens of one sample per model; None where the log has no token counts."""
     means = log.tokens()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from .cells import SINGLE, Cell
+from .cells import SINGLE, Cell, address_columns
 from .cost import Cost, Usage, cost_of, larger_cost, unit_of
 from .errors import BadInput
 from .prices import Prices
@@ -93,10 +93,7 @@ class Plan:
         """One row a cell: what it is, accuracy, cost in all known units, front, and the baselines' accuracies."""
         return pd.DataFrame(
             {
-                "rule": [cell.rule for cell in self.cells],
-                "models": ["+".join(cell.models) for cell in self.cells],
-                "size": [len(cell.models) for cell in self.cells],
-                "samples": [cell.samples for cell in self.cells],
+                **address_columns(self.cells),
                 "mean": self.mean,
                 "sd": self.sd,
                 "lower": self.lower,

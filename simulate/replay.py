@@ -12,7 +12,16 @@ from jaxtyping import Float
 from scipy.stats import norm
 
 from .answers import AnswerCounts, AnswerLog
-from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_of, tokens_per_question
+from .cells import (
+    SINGLE,
+    Cell,
+    address_columns,
+    cells_of,
+    pools_in_order,
+    tie_break_order,
+    tokens_of,
+    tokens_per_question,
+)
 from .errors import BadInput, unknown_name
 from .observing import Observed, observe
 
@@ -46,10 +55,7 @@ class Replay:
         half, gain_half = self._half_width(seen.sd), self._half_width(seen.gain_sd)
         return pd.DataFrame(
             {
-                "rule": [cell.rule for cell in self.cells],
-                "models": ["+".join(cell.models) for cell in self.cells],
-                "size": [len(cell.models) for cell in self.cells],
-                "samples": [cell.samples for cell in self.cells],
+                **address_columns(self.cells),
                 "mean": seen.mean,
                 "sd": seen.sd,
                 "lower": np.clip(seen.mean - half, 0, 1),

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from scipy.stats import norm
 
 from .answers import AnswerLog
-from .cells import Cell
+from .cells import Cell, address_columns
 from .errors import BadInput
 from .observing import Observed, observe
 
@@ -101,10 +101,7 @@ class Validation:
         """One row a cell."""
         return pd.DataFrame(
             {
-                "rule": [cell.rule for cell in self.cells],
-                "models": ["+".join(cell.models) for cell in self.cells],
-                "size": [len(cell.models) for cell in self.cells],
-                "samples": [cell.samples for cell in self.cells],
+                **address_columns(self.cells),
                 "mean": self.forecast,
                 "sd": self.forecast_sd,
                 "lower": self.lower,
