@@ -13,7 +13,8 @@ from typing import Any
 
 from ..simulate.atomic import write_text
 from ..simulate.errors import BadInput
-from .page import Results, report_html
+from .page import report_html
+from .results import Results
 
 DOCUMENTS = {
     "forecast": "forecast.json",
