@@ -55,9 +55,7 @@ def _fit(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         if name == "predictive_p" and isinstance(value, Mapping):
             for check, share in value.items():
                 said = _CHECKS.get(check, check.replace("_", " "))
-                rows.append(
-                    (f"check: {said}", _shown(share), "p-value of the pilot under the model; near 0 or 1 is odd")
-                )
+                rows.append((f"check: {said}", _shown(share), "p-value of the pilot; near 0 or 1 is odd"))
             continue
         label, meaning = _MEANING.get(name, (name.replace("_", " "), ""))
         rows.append((label, _shown(value), meaning))

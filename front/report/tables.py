@@ -78,7 +78,7 @@ def plan_table(frame: pd.DataFrame, recommended: Mapping[str, Any] | None, level
     return (
         _filters(frame)
         + f'<p class="count" id="plans-count" role="status">{len(frame):,} plans</p>\n'
-        + f'<p class="count" id="plans-how">Press a column head to sort. k is samples per model; gain is over '
+        + '<p class="count" id="plans-how">Press a column head to sort. k is samples per model; gain is over '
         + f"self-consistency of the pool's best single model.{left_out}</p>\n"
         + '<div class="scroll" tabindex="0" role="region" aria-label="All plans">'
         + '<table id="plans" data-sortable aria-describedby="plans-how">'
