@@ -37,7 +37,7 @@ def main(dist: Path, log: Path | None) -> None:
     wheel = only(sorted(dist.glob("*.whl")), "wheel")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     faults = [f"the wheel lacks {name}" for name in sorted(set(files.values()) - held)]
-    faults += [f"the wheel holds {name}, which is no part of the package" for name in sorted(held - set(files.values()))]
+    faults += [f"the wheel holds {name}, which the package lacks" for name in sorted(held - set(files.values()))]
 
     sdist = only(sorted(dist.glob("*.tar.gz")), "sdist")
     with tarfile.open(sdist) as archive:
