@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from textwrap import fill
 
 import numpy as np
@@ -32,7 +29,7 @@ def attribution(frame: pd.DataFrame, *, questions: int | None = None, ax: Axes |
         ax = axes_for(ax, (5.4, 1.6 + 0.34 * len(frame)))
         for place, row in enumerate(frame.itertuples()):
             colour = looks[str(row.model)].colour
-            share, correct = 100 * float(row.share), 100 * float(row.correct)  # type: ignore[arg-type]
+            share, correct = 100 * float(row.share), 100 * float(row.correct)
             ax.barh(place, share, color=colour, alpha=0.35, height=0.62, edgecolor="none")
             ax.barh(place, correct, color=colour, height=0.62, edgecolor="none")
             right = 100 * correct / share if share else 0.0

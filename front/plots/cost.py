@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,7 +67,7 @@ def accuracy_by_cost(
     cost = cost or cost_column(frame)
     if cost == "calls_per_question" and cost not in frame:
         frame = frame.assign(calls_per_question=frame["size"] * frame["samples"])
-    frame = frame[frame[cost].notna() & frame["mean"].notna()]
+    frame = frame.loc[frame[cost].notna() & frame["mean"].notna()]
     rules = sorted(frame["rule"].unique(), key=lambda name: (name != "mux", name))
     with publication():
         ax = axes_for(ax, (5.4, 4.2))

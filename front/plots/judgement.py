@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,7 +35,7 @@ def forecast_against_observed(
     """
     questions = questions if questions is not None else frame.attrs.get("questions")
     level = level if level is not None else frame.attrs.get("level")
-    frame = frame[frame["observed"].notna() & frame["mean"].notna()]
+    frame = frame.loc[frame["observed"].notna() & frame["mean"].notna()]
     rules = sorted(frame["rule"].unique(), key=lambda name: (name != "mux", name))
     with publication():
         ax = axes_for(ax, (5.4, 5.0))

@@ -67,5 +67,5 @@ def draw_search(result: Search, target: str) -> None:
     ax = search_curves(result.curves)
     figure = ax.figure
     with publication(), whole_file(target) as part:
-        figure.savefig(part, format=kind, bbox_inches="tight")  # type: ignore[union-attr]
-    plt.close(figure)  # type: ignore[arg-type]
+        figure.savefig(part, format=kind, bbox_inches="tight")
+    plt.close(figure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# pyright: reportArgumentType=false
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from textwrap import fill

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -210,7 +207,7 @@ def _scores(document: Document) -> list[tuple[str, str, str]]:
 
 def _calibration_figures(frame: pd.DataFrame, name: str) -> str:
     """Coverage by level and PIT, reading each forecast as normal with its mean and sd and adding the noise seen."""
-    frame = frame[frame["sd"].notna() & frame["observed"].notna()]
+    frame = frame.loc[frame["sd"].notna() & frame["observed"].notna()]
     if len(frame) < 10:
         return ""
     spread = np.sqrt(frame["sd"] ** 2 + frame["observed_se"].fillna(0.0) ** 2).clip(lower=1e-9)
