@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import runpy
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import click
@@ -59,6 +61,30 @@ def test_every_command_is_one_the_program_understands(page, words):
 
 
 PYTHON = [(page, number) for page in PAGES for number, _ in enumerate(blocks(page, "python"))]
+
+
+def test_the_reference_describes_every_public_name():
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    shown = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md")))
+    shown += "".join(hooks["room_reference"](room) for room in hooks["ROOMS"])
+    listed = re.findall(r"^::: (muxcast\.\S+)$", shown, flags=re.M)
+    assert len(listed) == len(set(listed))
+    for package, folder in (("muxcast", "front"), *((f"muxcast.{room}", room) for room in hooks["ROOMS"])):
+        for module, names in hooks["public_names"](ROOT / folder / "__init__.py").items():
+            for name in names:
+                assert f"{package}.{module}.{name}" in listed
+                thing = getattr(importlib.import_module(f"{package}.{module}"), name)
+                assert isinstance(thing, dict | tuple | list) or thing.__doc__, f"{module}.{name} has no docstring"
+    from muxcast import plots
+
+    members = re.search(r"members: \[(.*)\]", shown)
+    assert members and set(members[1].split(", ")) == set(plots.__all__)
+
+
+def test_every_extra_is_documented():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert not [name for name in extras if f"| `{name}` |" not in page]
 
 
 POOLS = [(page, text) for page in PAGES for text in blocks(page, "toml") if "[[model]]" in text]
