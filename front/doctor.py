@@ -57,9 +57,11 @@ def examine() -> Examination:
         _part("OpenAI-compatible servers, serving a pool", ("openai", "httpx", "fastapi", "uvicorn"), _extra("server")),
         _part("reasoning tasks and their verifiers", ("reasoning-gym", "math-verify"), _extra("tasks")),
         _part("crowd-sourcing rules", ("crowd-kit",), _extra("rules")),
-        _part("many machines", ("ray",), "pip install ray"),
+        _part("many machines", ("ray",), _extra("ray")),
+        _part("logs of inspect_ai", ("inspect-ai",), _extra("inspect")),
+        _part("tasks from the Hugging Face hub", ("datasets",), _extra("hub")),
         _part("export of posteriors", ("arviz",), _extra("arviz")),
-        _part("notebooks", ("ipykernel", "ipywidgets"), "pip install jupyterlab ipywidgets"),
+        _part("notebooks", ("ipykernel", "ipywidgets"), _extra("notebooks") + " jupyterlab"),
     ]
     return Examination(machine, parts)
 

@@ -142,6 +142,14 @@ def test_a_folder_without_results_is_refused_and_nothing_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_verb_says_where_the_page_is_and_keeps_a_recorded_provenance(run):
+    (run / "provenance.json").write_text(json.dumps({"machine": "an <abacus>", "model": [{"name": "ant", "bits": 4}]}))
+    found = CliRunner().invoke(cli, ["report", str(run), "--json", "-"], catch_exceptions=False)
+    assert Path(json.loads(found.stdout)["report"]) == run / "report.html"
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "an &lt;abacus&gt;" in text and "model: ant" in text and "bits: 4" in text
+
+
 def test_a_garbled_file_is_named(run):
     (run / "plan.json").write_text("{", encoding="utf-8")
     with pytest.raises(muxcast.BadInput, match=r"plan\.json: not a readable JSON file"):
