@@ -50,7 +50,7 @@ def examine() -> Examination:
         "memory": f"{memory:.0f} GiB" if memory else "unknown",
         "accelerators": "; ".join(gpus) or "none found",
     }
-    libraries = ("numpy", "scipy", "jax", "numpyro", "pandas", "pyarrow", "seaborn", "click", "rich")
+    libraries = ("numpy", "scipy", "jax", "pandas", "pyarrow", "seaborn", "click", "rich")
     parts = [
         _part("theory, replay, forecast, plots", libraries, "pip install --force-reinstall muxcast", core=True),
         _vllm(gpus),

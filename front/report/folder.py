@@ -28,7 +28,7 @@ DOCUMENTS = {
 LOGS = ("same", "answers", "log", "pilot")
 """Logs that the pool is taken apart on, the first one found; answers beyond the pilot before the pilot's own."""
 _ENDINGS = (".parquet", ".jsonl.gz", ".jsonl", ".csv")
-_VERSIONS = ("muxcast", "numpy", "scipy", "jax", "numpyro", "pandas")
+_VERSIONS = ("muxcast", "numpy", "scipy", "jax", "pandas")
 
 
 def report_folder(
