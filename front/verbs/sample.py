@@ -102,6 +102,8 @@ def command(
 
 def _described(progress: Progress) -> str:
     told = [progress.model or "sampling"]
+    if progress.drawn:
+        told.append(f"{progress.rate:.1f}/s")
     if progress.cost:
         told.append(f"${progress.cost:.4f}")
     if progress.failed:
