@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import (
-    json_option,
-    level_option,
-    parse_pools,
-    parse_rules,
-    parse_samples,
-    pools_option,
-    samples_option,
-    seed_option,
-)
+from .options import json_option, parse_pools, parse_rules, parse_samples, pools_option, samples_option, seed_option
 
 
 @click.command("forecast")
@@ -29,7 +20,7 @@ from .options import (
     help="same: more samples on the pilot's questions; new: fresh questions.",
 )
 @click.option("--questions", type=click.IntRange(1), help="How many new questions.  [default: as many as the pilot]")
-@level_option
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
 @click.option("--prices", metavar="FILE", help="JSON: model to [prompt, completion] price of a million tokens.")
 @click.option("--model", default="joint", show_default=True, help="Calibration model variant.")
 @click.option("--top", type=click.IntRange(1), default=15, show_default=True, help="Rows in the printed table.")

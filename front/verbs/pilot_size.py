@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, level_option, parse_pools, parse_samples, pools_option, seed_option
+from .options import json_option, parse_pools, parse_samples, pools_option, seed_option
 
 
 @click.command("pilot-size")
@@ -23,7 +23,7 @@ from .options import json_option, level_option, parse_pools, parse_samples, pool
 @pools_option
 @click.option("--target", type=click.Choice(["new", "same"]), default="new", show_default=True,
               help="The population of questions, or the pilot's own.")  # fmt: skip
-@level_option
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
 @click.option("--reference", type=click.IntRange(10, 2000), default=100, show_default=True,
               help="Questions of the simulated pilots.")  # fmt: skip
 @click.option("--worlds", "count", type=click.IntRange(1, 50), default=2, show_default=True,
@@ -53,7 +53,6 @@ def command(
       muxcast pilot-size draft.parquet --half-width 0.5 --pools a+b,a,b
       muxcast pilot-size correlated --models 3 --samples 8 --per-question 2,4
     """
-    from ..simulate.errors import unknown_name
     from ..simulate.pilot_size import LARGE, pilot_size
     from ..simulate.ready_worlds import WORLDS, world_named
     from ..terminal import note, progress, write_json
@@ -62,6 +61,8 @@ def command(
     if draft in WORLDS and not Path(draft).exists():
         worlds = [world_named(draft, seed + i, LARGE, models) for i in range(count)]
     elif "." not in draft and not Path(draft).exists():
+        from ..simulate.errors import unknown_name
+
         raise unknown_name("world", draft, WORLDS)
     else:
         from ..simulate.calibration import calibrate
