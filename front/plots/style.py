@@ -22,9 +22,12 @@ CHOSEN = "#c08f00"
 PLAIN = "#0a5d9c"
 """Figures that show neither models nor rules. A report in dark mode replaces it by a lighter one."""
 
+BLUE = "#0173b2"
+"""The first model's colour. A report in dark mode replaces it by a lighter one."""
+
 # The "colorblind" set of seaborn (after Okabe and Ito) without those too pale on white or too dark on black;
 # vermillion is kept for rules.
-_MODEL_COLOURS = ["#0173b2", "#de8f05", "#029e73", "#cc78bc", "#56b4e9", "#ca9161", "#949494", "#b8a200"]
+_MODEL_COLOURS = [BLUE, "#de8f05", "#029e73", "#cc78bc", "#56b4e9", "#ca9161", "#949494", "#b8a200"]
 _MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 
 
