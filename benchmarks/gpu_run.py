@@ -26,7 +26,7 @@ from muxcast.simulate.atomic import write_text
 from muxcast.simulate.errors import BadInput
 
 HERE = Path(__file__).parent
-PACKAGES = ("muxcast", "vllm", "torch", "transformers", "jax", "pandas")
+PACKAGES = ("muxcast", "vllm", "torch", "transformers", "jax", "numpyro", "pandas")
 
 
 def missing(arguments: argparse.Namespace) -> list[str]:

@@ -60,7 +60,7 @@ def command(
       muxcast compare pool.toml --task reasoning-gym:gcd --equal-tokens max
       muxcast compare pool.toml --task t.jsonl --methods slm-mux,llm-debate
     """
-    from ..backends.baselines import METHODS, Setting
+    from ..backends.baselines import Setting
     from ..backends.comparison import USUAL, compare
     from ..backends.pool import read_pool
     from ..backends.tasks import task_named
@@ -70,8 +70,8 @@ def command(
 
     chosen = [*USUAL, *(["larger-model"] if larger else [])] if methods == "all" else methods.split(",")
     for name in chosen:
-        if name not in METHODS:
-            raise unknown_name("method", name, METHODS)
+        if name not in (*USUAL, "larger-model"):
+            raise unknown_name("method", name, (*USUAL, "larger-model"))
     if against not in chosen:
         raise unknown_name("method to compare against", against, chosen)
     sizes = Setting((), (), {}, samples, rounds, layers, candidates, prompts=prompts)
