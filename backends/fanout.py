@@ -119,8 +119,8 @@ class Fanout:
     async def _complete(self, source: _Source, request: Request, sampling: Any) -> Completion:
         if source.spec.engine == "server":
             if source.client is None:
-                source.client = source.engine.connect()  # type: ignore[attr-defined]
-            return await source.engine.complete(source.client, request, sampling)  # type: ignore[attr-defined]
+                source.client = source.engine.connect()
+            return await source.engine.complete(source.client, request, sampling)
         loop = asyncio.get_running_loop()
         if source.spec.engine == "simulated":
             return await loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)

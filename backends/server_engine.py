@@ -251,7 +251,7 @@ class ServerEngine:
 
     def _worth_retrying(self, error: BaseException) -> bool:
         if isinstance(error, self._openai.APIStatusError):
-            status = int(error.status_code)  # type: ignore[union-attr]
+            status = int(error.status_code)
             return status in (408, 409, 425, 429) or status >= 500
         return isinstance(error, (Fault, self._openai.APIConnectionError, self._openai.APIResponseValidationError))
 

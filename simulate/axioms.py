@@ -143,12 +143,12 @@ class _Tester:
         learned = self._learn(tables.source)
         right = np.ones(len(counts), int) if "right" in self.rule.needs else None
         group = np.zeros(len(counts), int) if "group" in self.rule.needs else None
-        answers = Answers(counts, blanks, tables.accuracy, tables.order, right, group, learned)  # type: ignore[arg-type]
+        answers = Answers(counts, blanks, tables.accuracy, tables.order, right, group, learned)
         if self.compiled:
             chance, used = _run(self.rule, answers)
             return Seen(np.asarray(chance), np.asarray(used))
         rows = [
-            np.asarray(self.rule(Answers(c, b, tables.accuracy, o)), float)  # type: ignore[arg-type]
+            np.asarray(self.rule(Answers(c, b, tables.accuracy, o)), float)
             for c, b, o in zip(counts, blanks, tables.order, strict=True)
         ]
         return Seen(np.array(rows), tables.samples.astype(float))
@@ -158,13 +158,13 @@ class _Tester:
             return None
         if source not in self._learned:
             tables = Tables(np.empty((0, MODELS, 1), int), source)
-            self._learned[source] = self.rule.learn(reference_pilot(source), tables.accuracy, 8)  # type: ignore[arg-type]
+            self._learned[source] = self.rule.learn(reference_pilot(source), tables.accuracy, 8)
         return self._learned[source]
 
 
 @partial(jax.jit, static_argnames="rule")
 def _run(rule: Rule, answers: Answers):
-    axes = Answers(0, 0, None, 0, None if answers.right is None else 0, None if answers.group is None else 0, None)  # type: ignore[arg-type]
+    axes = Answers(0, 0, None, 0, None if answers.right is None else 0, None if answers.group is None else 0, None)
 
     def one(row: Answers):
         if rule.sequential is not None:

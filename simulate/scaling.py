@@ -97,7 +97,7 @@ def _laws(counts: AnswerCounts, ranked: list[str], wanted: Sequence[int]) -> dic
     found = {}
     for k in wanted:
         law = sweep.law(k)
-        found[k] = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in law))  # type: ignore[arg-type]
+        found[k] = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in law))
     return found
 
 
@@ -168,7 +168,7 @@ def _uneven(
     """Greedy samples per model: from nothing, the step up for one model that gains most per unit of cost."""
     columns = [counts.models.index(name) for name in ranked]
     sweep = sweep_of_counts(counts.classes[:, columns], counts.blanks[:, columns], counts.right, most)
-    laws = {k: ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep.law(k))) for k in range(1, most + 1)}  # type: ignore[arg-type]
+    laws = {k: ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep.law(k))) for k in range(1, most + 1)}
     k = np.zeros(len(ranked), int)
     now, path = 0.0, []
     while True:

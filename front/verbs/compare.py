@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, seed_option
+from .options import json_option, level_option, seed_option
 
 
 @click.command("compare")
@@ -34,7 +34,7 @@ from .options import json_option, seed_option
 @click.option(
     "--out", default="comparison.parquet", show_default=True, help="Log of all replies; resumed if it exists."
 )
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
+@level_option
 @click.option("--allow-changes", is_flag=True, help="Mix replies of different settings in one log.")
 @seed_option
 @json_option
@@ -69,6 +69,9 @@ def command(
     from ..terminal import note, points, progress, table, write_json
 
     chosen = [*USUAL, *(["larger-model"] if larger else [])] if methods == "all" else methods.split(",")
+    for name in chosen:
+        if name not in (*USUAL, "larger-model"):
+            raise unknown_name("method", name, (*USUAL, "larger-model"))
     if against not in chosen:
         raise unknown_name("method to compare against", against, chosen)
     sizes = Setting((), (), {}, samples, rounds, layers, candidates, prompts=prompts)
