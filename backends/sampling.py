@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from ..simulate.answers import AnswerLog
 from ..simulate.errors import BadInput
-from .engine import MOST_SAMPLES, Completion, Engine, Request, runs_of, seed_of
+from .engine import MOST_SAMPLES, Engine, Request, runs_of, seed_of
+from .log_rows import rows_of
 from .pool import ModelSpec, Pool
 from .store import Store
-from .tasks.task import Question, Task
+from .tasks.task import Asked, Task
 
 
 @dataclass
@@ -56,13 +57,6 @@ class Drawn(NamedTuple):
     progress: Progress
     failed: list[dict[str, Any]]
     """Samples that could not be drawn: task, question, model, samples, error."""
-
-
-class Asked(NamedTuple):
-    """A question of a task."""
-
-    task: Task
-    question: Question
 
 
 def sample(
@@ -163,7 +157,8 @@ def _draw(
     failed = []
     for position, completion in engine.generate([request for _, request in gaps], spec.sampling):
         item, request = gaps[position]
-        rows = [row if keep_text else _without_text(row) for row in _rows(item, spec, completion)]
+        drawn = rows_of(item, spec.name, spec.engine, spec.sampling.temperature, completion)
+        rows = [row if keep_text else _without_text(row) for row in drawn]
         store.append(rows)
         progress.drawn += len(rows)
         used = sum(sample.completion_tokens or 0 for sample in completion.samples)
@@ -185,31 +180,6 @@ def _draw(
             )
         watch(progress)
     return failed
-
-
-def _rows(item: Asked, spec: ModelSpec, completion: Completion) -> Iterator[dict[str, Any]]:
-    task, question = item
-    for drawn in completion.samples:
-        # a lone surrogate, which JSON can carry, fits in no UTF-8 file
-        text = drawn.text.encode("utf-8", "replace").decode("utf-8")
-        answer = task.extract(text, question)
-        yield {
-            "task": task.name,
-            "question": question.id,
-            "model": spec.name,
-            "sample": drawn.index,
-            "answer": answer,
-            "correct": answer is not None and bool(task.verify(answer, question)),
-            "reference": question.reference,
-            "prompt_tokens": completion.prompt_tokens,
-            "completion_tokens": drawn.completion_tokens,
-            "latency_s": None if completion.latency_s is None else round(completion.latency_s, 4),
-            "finish_reason": drawn.finish_reason,
-            "temperature": spec.sampling.temperature,
-            "seed": drawn.seed,
-            "engine": spec.engine,
-            "text": text,
-        }
 
 
 def _without_text(row: dict[str, Any]) -> dict[str, Any]:
