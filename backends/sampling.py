@@ -117,10 +117,11 @@ def sample(
         progress = Progress(len(wanted), len(wanted & store.drawn))
         if any(spec.price for spec in pool.models):
             progress.cost = 0.0
-        for spec in pool.models:
-            gaps = list(_gaps(asked, spec, samples, seed, store))
-            if not gaps:
-                continue
+        missing = [(spec, list(_gaps(asked, spec, samples, seed, store))) for spec in pool.models]
+        missing = [(spec, gaps) for spec, gaps in missing if gaps]
+        for spec, _ in missing:
+            spec.check()
+        for spec, gaps in missing:
             progress.model = spec.name
             watch(progress)
             engine = spec.open(item.question for item, _ in gaps)

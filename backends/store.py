@@ -75,11 +75,12 @@ class Store:
             ) from None
 
     def _open_record(self, settings: Mapping[str, Any], allow_changes: bool) -> dict[str, Any]:
+        self._begun = not self.record_file.exists()
         record: dict[str, Any] = {"format": "muxcast-run", "version": 1, "settings": {}, "engines": {}, "failed": []}
         if self.record_file.exists():
             try:
                 record.update(json.loads(self.record_file.read_text(encoding="utf-8")))
-            except (ValueError, OSError) as error:
+            except (ValueError, TypeError, OSError) as error:
                 raise BadInput(f"{self.record_file}: cannot be read ({error}); choose another name for --out") from None
             changed = _changes(record["settings"], json.loads(json.dumps(settings)))
             if changed and not allow_changes:
@@ -104,6 +105,8 @@ class Store:
         self.drawn.update(zip(*(rows[name] for name in KEY), strict=True))
 
     _old: pd.DataFrame | None = None
+    _begun = False
+    """Whether this run is the first on its log."""
 
     def _read_partial(self) -> None:
         """Take up what an interrupted run left; a last line that was cut short is removed."""
@@ -182,6 +185,9 @@ class Store:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._begun and not self.drawn and error[0] is not None:  # what never began leaves nothing behind
+            self.partial_file.unlink(missing_ok=True)
+            self.record_file.unlink(missing_ok=True)
         self.close()
 
 

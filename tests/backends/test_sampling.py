@@ -21,6 +21,7 @@ from muxcast.backends.pool import Pool, read_pool
 from muxcast.backends.sampling import sample
 from muxcast.backends.simulated_engine import Population, SimulatedEngine
 from muxcast.backends.tasks import task_named
+from muxcast.simulate.errors import BadInput
 from muxcast.simulate.logfile import read_log
 
 POOL = """
@@ -138,6 +139,17 @@ def test_a_failed_sample_is_absent_not_wrong(here, monkeypatch):
     assert not mended.failed and mended.progress.drawn == 6
     draw(here, "never-failed.parquet")
     assert (here / "log.parquet").read_bytes() == (here / "never-failed.parquet").read_bytes()
+
+
+def test_a_mistake_in_the_last_model_is_found_before_the_first_is_sampled(here):
+    (here / "pool.toml").write_text(
+        POOL.replace("DELAY", "0.0") + '\n[[model]]\nname = "c"\nengine = "server"\nmodel = "m"\n'
+        'options = { base_url = "http://127.0.0.1:9/v1", api_key_env = "MUXCAST_UNSET" }\n'
+    )
+    before = sorted(here.iterdir())
+    with pytest.raises(BadInput, match="'c': the environment variable MUXCAST_UNSET is not set"):
+        draw(here, "log.parquet")
+    assert sorted(here.iterdir()) == before
 
 
 def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
