@@ -111,5 +111,5 @@ def test_mistakes_are_named(write, text, says):
 
 
 def test_a_server_s_address_on_the_command_line_needs_a_server_in_the_pool(write):
-    with pytest.raises(BadInput, match="--base-url: no model of .* is behind a server"):
+    with pytest.raises(BadInput, match=r"--base-url: no model of .* is behind a server"):
         read_pool(write(ONE)).with_options(base_url="http://x/v1", api_key_env=None)
