@@ -124,8 +124,11 @@ class Fanout:
         loop = asyncio.get_running_loop()
         if source.spec.engine == "simulated":
             return await loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
-        async with source.turn:
-            return await loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
+        await source.turn.acquire()
+        work = loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
+        # the turn ends when the engine is done, which may be long after we have stopped waiting for it
+        work.add_done_callback(lambda done: source.turn.release())
+        return await asyncio.shield(work)
 
     @staticmethod
     def _one(engine: Engine, request: Request, sampling: Any) -> Completion:

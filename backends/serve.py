@@ -118,7 +118,7 @@ def serving_app(
                 404, f"no model {error.args[0]!r} here; the pool is called {settings.name!r}",
                 "invalid_request_error", "model_not_found",
             )  # fmt: skip
-        if waiting >= settings.queue:
+        if turn.locked() and waiting >= settings.queue:
             return refused(429, "too many questions are waiting; try again soon", "rate_limit_error", None,
                            **{"retry-after": "1"})  # fmt: skip
         waiting += 1

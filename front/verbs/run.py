@@ -71,7 +71,10 @@ def command(
     )  # fmt: skip
     chosen = [task_named(spec) for spec in tasks]
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {out}: cannot be made a folder ({error.strerror}); choose another name") from None
     with terminal.progress("sampling") as bar:
         row = bar.task_ids[0]
         drawn = sample(

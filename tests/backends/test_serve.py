@@ -21,6 +21,9 @@ openai = pytest.importorskip("openai")
 pytest.importorskip("fastapi")
 
 from muxcast.backends.chat_request import read_chat_request  # noqa: E402
+from muxcast.backends.engine import Completion, Sample  # noqa: E402
+from muxcast.backends.fanout import Fanout  # noqa: E402
+from muxcast.backends.pool import ModelSpec, Pool  # noqa: E402
 from muxcast.backends.tasks import task_named  # noqa: E402
 from muxcast.simulate.errors import BadInput  # noqa: E402
 
@@ -163,6 +166,9 @@ def test_models_health_and_metrics(client, server):
         (b'{"messages": [{"role": "user", "content": "a"}], "n": 2}', 400),
         (b'{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function"}]}', 400),
         (b'{"messages": [{"role": "user", "content": "a"}], "temperature": 9}', 400),
+        (b'{"messages": [{"role": "user", "content": "a"}], "presence_penalty": 1}', 400),
+        (b'{"messages": [{"role": "user", "content": "a"}], "muxcast": {"answers": ["x"]}}', 400),
+        (rb'{"messages": [{"role": "user", "content": "\ud800"}]}', 400),
         (b'{"model": "other", "messages": [{"role": "user", "content": "a"}]}', 404),
         (b" " * 200_000, 413),
     ],
@@ -202,6 +208,14 @@ def test_a_slow_client_is_not_waited_for(server):
     with socket.create_connection((host, int(port)), timeout=60) as slow:
         head = ["POST /v1/chat/completions HTTP/1.1", "Host: x", f"Authorization: Bearer {KEY}", "Content-Length: 50"]
         slow.sendall("\r\n".join([*head, "", '{"mess']).encode())
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_client_that_never_ends_its_headers_is_not_waited_for(server, start):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as slow:
+        slow.sendall(start)
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
@@ -245,6 +259,51 @@ def test_all_models_down_is_503_and_shutdown_waits_for_answers(folder, facts, qu
         time.sleep(0.7)
         assert running.stop() in (0, -signal.SIGTERM)
         assert last.result().status_code == 200
+
+
+def test_without_a_queue_free_places_are_still_used(folder, facts, questions):
+    pool = folder / "one.toml"
+    pool.write_text('[[model]]\nname = "one"\nengine = "simulated"\noptions = { delay_s = 0.5 }\n')
+    limits = ["--concurrency", "1", "--queue", "0"]
+    running = Server(folder, pool, "--task", facts, "--questions", str(QUESTIONS), "--samples", "2", *limits)
+    url, body = f"{running.url}/v1/chat/completions", {"messages": messages(questions[0])}
+    with ThreadPoolExecutor(3) as clients:
+        replies = list(clients.map(lambda _: httpx.post(url, json=body, timeout=60), range(3)))
+    assert sorted(reply.status_code for reply in replies) == [200, 429, 429]
+    assert all(reply.headers.get("retry-after") for reply in replies if reply.status_code == 429)
+    assert running.stop() in (0, -signal.SIGTERM)
+
+
+def test_an_engine_in_this_process_is_never_used_by_two_questions_at_once():
+    """A question that gave up waiting leaves the engine busy; the next one has to wait for it."""
+    inside, most = 0, 0
+
+    class Slow:
+        def generate(self, requests, sampling):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.4)
+            inside -= 1
+            yield 0, Completion([Sample(0, "x", "stop", 1, 0)], 1, 0.4)
+
+        def close(self):
+            pass
+
+    class Loaded(ModelSpec):
+        def open(self, questions=()):
+            return Slow()
+
+    async def ask_twice():
+        fanout = Fanout(Pool((Loaded("slow", "vllm", "m"),)), timeout_s=0.6)
+        replies = await asyncio.gather(*[fanout.ask("Q", 1, 0, str(number)) for number in range(4)])
+        await fanout.close()
+        return [reply["slow"] for reply in replies]
+
+    replies = asyncio.run(ask_twice())
+    assert most == 1
+    assert [bool(reply.samples) for reply in replies] == [True, False, False, False]
+    assert all("no answer within" in reply.error for reply in replies[1:])
 
 
 def test_a_request_is_read_whole():
