@@ -42,12 +42,6 @@ class Progress:
         """Samples a second of this run."""
         return self.drawn / max(time.monotonic() - self.started, 1e-9)
 
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds to go at this rate; None while nothing has come yet."""
-        left = self.total - self.before - self.drawn - self.failed
-        return left / self.rate if self.drawn else None
-
 
 class Drawn(NamedTuple):
     """What a run leaves."""

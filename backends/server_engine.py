@@ -288,7 +288,9 @@ class ServerEngine:
         cause = error.__cause__
         if isinstance(error, self._openai.APIConnectionError) and cause is not None:
             told = f"{told} {type(cause).__name__}: {cause}"
-        return " ".join(str(told).replace(self._key, "***").split())[:_LONGEST_REASON]
+        if self._options.api_key_env:
+            told = str(told).replace(self._key, "***")
+        return " ".join(str(told).split())[:_LONGEST_REASON]
 
     def _place(self) -> str:
         """The address without a user name, password or query that it may hold."""

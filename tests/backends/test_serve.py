@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 
 openai = pytest.importorskip("openai")
 pytest.importorskip("fastapi")
+
+from serve_process import KEY, Server  # noqa: E402
 
 from muxcast.backends.chat_request import read_chat_request  # noqa: E402
 from muxcast.backends.engine import Completion, Sample  # noqa: E402
@@ -27,47 +24,7 @@ from muxcast.backends.pool import ModelSpec, Pool  # noqa: E402
 from muxcast.backends.tasks import task_named  # noqa: E402
 from muxcast.simulate.errors import BadInput  # noqa: E402
 
-KEY = "sk-test-0123456789"
 QUESTIONS = 30
-
-
-class Server:
-    """A `muxcast serve` process on a free port."""
-
-    def __init__(self, folder, pool, *options):
-        environment = {**os.environ, "MUXCAST_TEST_KEY": KEY}
-        self.log = (folder / "serve.log").open("w+")
-        command = [sys.executable, "-c", "from muxcast.cli import main; main()", "serve", str(pool), "--port", "0"]
-        self.process = subprocess.Popen([*command, *options], env=environment, stderr=self.log, stdout=self.log)
-        self.url = self._address()
-        while True:
-            try:
-                httpx.get(f"{self.url}/health", timeout=30)
-                break
-            except httpx.TransportError:
-                assert self.process.poll() is None, self.said()
-                time.sleep(0.1)
-
-    def _address(self):
-        deadline = time.monotonic() + 200
-        while time.monotonic() < deadline:
-            found = re.search(r"at (http://[^/]+)/v1", self.said())
-            if found:
-                return found[1]
-            assert self.process.poll() is None, self.said()
-            time.sleep(0.1)
-        raise AssertionError("the server did not start")
-
-    def said(self):
-        self.log.flush()
-        return Path(self.log.name).read_text()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self.said_at_last = self.said()
-        self.log.close()
-        return code
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +106,9 @@ def test_a_stream_carries_the_same_answer(client, questions):
 
 def test_models_health_and_metrics(client, server):
     (card,) = client.models.list().data
-    assert card.id == "muxcast"
+    assert card.id == "muxcast" == client.models.retrieve("muxcast").id
+    with pytest.raises(openai.NotFoundError, match="the pool is called 'muxcast'"):
+        client.models.retrieve("org/other")
     health = httpx.get(f"{server.url}/health").json()
     assert set(health["models"]) == {"sure", "weak", "gone"}
     text = httpx.get(f"{server.url}/metrics", headers={"authorization": f"Bearer {KEY}"}).text
@@ -319,28 +278,3 @@ def test_a_request_is_read_whole():
     assert (asked.samples, asked.answers, asked.seed, asked.stream) == (2, "number", 3, False)
     with pytest.raises(BadInput, match=r"muxcast\.samples"):
         read_chat_request(json.dumps({**body, "muxcast": {"samples": 9}}).encode(), "muxcast", 8)
-
-
-@pytest.mark.vllm
-def test_two_real_vllm_servers_answer_as_one(folder):
-    """Needs vLLM servers: MUXCAST_TEST_SERVERS="name=http://host:port/v1,name=…" of running servers."""
-    places = os.environ.get("MUXCAST_TEST_SERVERS")
-    if not places:
-        pytest.skip("no running vLLM servers named in MUXCAST_TEST_SERVERS")
-    pool = folder / "vllm.toml"
-    models = [pair.split("=", 1) for pair in places.split(",")]
-    pool.write_text(
-        '[defaults]\ntemperature = 0.8\nmax_tokens = 16\nstop = ["\\n"]\n'
-        + "".join(
-            f'[[model]]\nname = "{name}"\nengine = "server"\nmodel = "{name}"\noptions = {{ base_url = "{url}" }}\n'
-            for name, url in models
-        )
-    )
-    running = Server(folder, pool, "--samples", "4", "--answers", "short")
-    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", timeout=300) as opened:
-        ask = "Q: What is the capital of Italy?\nA: Rome\n\nQ: What is the capital of France?\nA:"
-        reply = opened.chat.completions.create(model="muxcast", messages=[{"role": "user", "content": ask}])
-    mux = reply.model_extra["muxcast"]
-    assert {one["model"] for one in mux["votes"] if one["samples"] == 4} == {name for name, _ in models}
-    assert mux["decided"] and mux["model"] in dict(models)
-    assert running.stop() in (0, -signal.SIGTERM)
