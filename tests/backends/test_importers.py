@@ -62,6 +62,20 @@ def test_lm_eval_runs_of_several_seeds_are_samples_and_copied_repeats_are_one(tm
     assert any("is a copy of" in note for note in notes)
 
 
+@pytest.mark.parametrize("field", ["doc_hash", "doc", "target", "resps", "arguments"])
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}])
+def test_an_lm_eval_field_of_another_kind_is_refused_or_read_but_never_crashes(tmp_path, field, value):
+    path = write_lines(tmp_path / "m" / "samples_gsm8k_2026-01-02T03-04-05.1.jsonl", [
+        {**lm_eval_row(1, ["#### 1"]), field: value}
+    ])  # fmt: skip
+    try:
+        log, _ = import_logs("lm-eval", [path])
+    except BadInput as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+    else:
+        assert len(log.rows) == 1
+
+
 def test_lm_eval_likelihood_runs_are_refused(tmp_path):
     row = {**lm_eval_row(1, ["x"]), "resps": [[["-1.5", "False"]], [["-0.5", "True"]]]}
     path = write_lines(tmp_path / "m" / "samples_mmlu_2026-01-02T03-04-05.1.jsonl", [row])
