@@ -53,7 +53,12 @@ class Store:
             raise BadInput(
                 f"{self.out}: exists and no record of a sampling run lies beside it; choose another name for --out"
             )
-        self._handle = os.open(self.partial_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._handle = os.open(self.partial_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise BadInput(
+                f"{self.out}: cannot write {self.partial_file.name} beside it ({error.strerror}); choose another --out"
+            ) from None
         try:
             self._lock()
             self.record = self._open_record(settings, allow_changes)
@@ -136,7 +141,13 @@ class Store:
                 fresh.append(dict(row))
         if fresh:
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in fresh).encode("utf-8")
-            _write_all(self._handle, text)
+            try:
+                _write_all(self._handle, text)
+            except OSError as error:
+                raise BadInput(
+                    f"{self.partial_file}: cannot be written ({error.strerror}); make room, and the same command goes "
+                    "on from what was drawn before"
+                ) from error
             self._rows += fresh
             if time.monotonic() - self._synced > _SYNC_EVERY_S:
                 os.fsync(self._handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -175,6 +176,18 @@ def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
     assert kills >= 2
     assert (here / "killed.parquet").read_bytes() == (here / "whole.parquet").read_bytes()
     assert not (here / "killed.parquet.partial.jsonl").exists()
+
+
+def test_a_full_disk_keeps_what_was_drawn_and_the_same_command_goes_on(here):
+    arguments = ["sample", "pool.toml", "--task", "sums.jsonl", "--questions", "30", "--samples", "8"]
+    command = [sys.executable, "-c", "from muxcast.cli import main; main()", *arguments, "--out", "log.parquet"]
+    full = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (16384, 16384))
+    stopped = subprocess.run(command, cwd=here, capture_output=True, text=True, preexec_fn=full)
+    assert stopped.returncode == 2 and "make room" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert (here / "log.parquet.partial.jsonl").stat().st_size == 16384  # the last line was cut short
+    assert subprocess.run(command, cwd=here, capture_output=True).returncode == 0
+    draw(here, "whole.parquet", questions=30, samples=8)
+    assert (here / "log.parquet").read_bytes() == (here / "whole.parquet").read_bytes()
 
 
 def test_ctrl_c_keeps_what_was_drawn_and_says_so(here):
