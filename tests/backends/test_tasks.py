@@ -79,6 +79,17 @@ def test_gpqa_puts_its_options_into_an_order_fixed_by_the_question(tmp_path):
     assert {q.reference for q in first} == set("ABCD")
 
 
+def test_mmlu_s_own_files_without_a_header_lose_no_question(tmp_path):
+    path = tmp_path / "abstract_algebra_test.csv"
+    path.write_text('Find all c.,0,1,1,3,B\n"Is it, or not?",True,False,Both,None,D\n')
+    questions = task_named(f"mmlu:{path}").questions(2)
+    assert {tuple(q.meta["choices"]): q.reference for q in questions} == {
+        ("0", "1", "1", "3"): "B", ("True", "False", "Both", "None"): "D",
+    }  # fmt: skip
+    path.write_text("question,A,B,C,D,answer\nFind all c.,0,1,2,3,B\n")
+    assert len(task_named(f"mmlu:{path}").questions(1)) == 1
+
+
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
 def test_every_kind_of_file_gives_the_same_questions(tmp_path, ending):
     rows = pd.DataFrame({"question": ["1+1?", "2+2?"], "answer": ["so #### 2", "so #### 4"]})
@@ -156,6 +167,10 @@ NASTY = [
     ("math", "\\boxed{\\frac{1}{0}}", "\\frac{1}{0}"),
     ("math", "so it is \\boxed{12", None),
     ("math", "\\boxed{}", None),
+    ("math", "$\\dfrac12$", "1/2"),
+    ("math", "0.5", "1/2"),
+    ("math", "\\boxed{0.5", None),
+    ("math", "So it is 5", None),
     ("math", "The answer depends", None),
     ("letter", "The answer depends on the mass.", None),
     ("letter", "Look at the answer choices.", None),
