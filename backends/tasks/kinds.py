@@ -13,6 +13,12 @@ from .mathematics import canonical_expression, final_expression, same_expression
 from .numbers import final_number
 from .short_answers import canonical, first_line
 
+# chat models answer "What is the capital of Peru?" with "The capital of Peru is Lima."
+_SENTENCE = re.compile(
+    r"(?:the|its?)\s[^,;:.]{0,80}?\b(?:is|was|are|were)\s+(?:(?:known\s+as|called|named)\s+)?(?P<said>.+)",
+    re.IGNORECASE,
+)
+
 
 class AnswerKind(NamedTuple):
     """A way to read and to compare answers."""
@@ -38,7 +44,9 @@ def kind_named(name: str) -> AnswerKind:
 
 
 def _short(text: str) -> str | None:
-    return canonical(first_line(text))
+    line = first_line(text)
+    sentence = _SENTENCE.match(line)
+    return canonical(sentence["said"] if sentence else line)
 
 
 def _exact(text: str) -> str | None:
@@ -76,5 +84,6 @@ KINDS: dict[str, AnswerKind] = {
         AnswerKind("final", _final, _final, _plain(_final)),
     )
 }  # fmt: skip
-"""number: the last number of a solution. math: a boxed expression. letter: an option. short: the first line.
+"""number: the last number of a solution. math: a boxed expression. letter: an option. short: the first line, or
+what the sentence in it says something is.
 exact: the whole text. final: the first of these that the text shows."""

@@ -46,8 +46,8 @@ def final_expression(text: str) -> str | None:
 
 def _bare_expression(text: str) -> str | None:
     """The text itself where it is one short line without a word, as of a model told to answer and nothing else."""
-    plain = len(text) <= _LONGEST_BARE and "\n" not in text and not _WORD.search(text) and not opens_box(text)
-    return text.strip(" $.") or None if plain else None
+    short = len(text) <= _LONGEST_BARE and "\n" not in text and re.search(r"[\d\\]", text)
+    return text.strip(" $.") if short and not _WORD.search(text) and not opens_box(text) else None
 
 
 @lru_cache(maxsize=65536)

@@ -187,10 +187,16 @@ NASTY = [
     ("letter", "", None),
     ("short", "A: Paris, France", "paris"),
     ("short", "the answer is Paris.\nQ: next", "paris"),
+    ("short", "The capital of Australia is Canberra, not Australia.", "canberra"),
+    ("short", "The capital of Azerbaijan is known as Baku.", "baku"),
+    ("short", "Its name is St. Paul.", "st. paul"),
+    ("short", "The Hague", "the hague"),
     ("short", "  ", None),
     ("final", "thus \\boxed{\\dfrac{1}{2}}", "1/2"),
     ("final", "#### 1,200", "1200"),
     ("final", "Paris.", "paris"),
+    ("final", "C", "c"),
+    ("final", "3/6", "1/2"),
     ("exact", " a  b\n", "a b"),
 ]  # fmt: skip
 
