@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,8 @@ from muxcast.backends.importers import FORMATS, import_logs
 from muxcast.cli import cli
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.logfile import read_log
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def write_lines(path, rows):
@@ -111,6 +114,22 @@ def test_inspect_logs_are_read_by_inspect_and_epochs_are_samples(tmp_path):
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(BadInput, match="inspect_ai cannot read it"):
         import_logs("inspect", [tmp_path / "no.json"])
+
+
+def test_a_log_that_inspect_wrote_of_two_real_models(tmp_path):
+    """Three questions and two epochs of what `inspect eval` left of two models behind vLLM servers."""
+    pytest.importorskip("inspect_ai")
+    log, notes = import_logs("inspect", sorted(FIXTURES.glob("inspect_*.eval")))
+    assert notes == []  # every verdict is inspect's own
+    assert log.models == ["qwen", "smollm2"] and log.tasks == ["capitals"]
+    assert (log.samples_per_question == 2).all().all()
+    said = log.rows.groupby("model")["answer"].agg(list)
+    assert said["smollm2"] == ["kabul", "kabul", "canberra", "canberra", "baku", "lakhaniya"]
+    assert said["qwen"] == ["baghdad", "islamabad", "sydney", "new south wales", "tirana", "tbilis"]
+    rows = log.rows
+    assert (
+        set(rows["temperature"]) == {0.8} and (rows["completion_tokens"] < 24).all() and (rows["latency_s"] > 0).all()
+    )
 
 
 def instance(model, sample, raw, reference=("12",), **more):
