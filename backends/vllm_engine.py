@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -193,7 +194,9 @@ def _completion(output: Any, request: Request, latency_s: float) -> Completion:
 
 def _library() -> Any:
     try:
-        import vllm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what its libraries find out of date in each other
+            import vllm
     except ImportError as error:
         raise BadInput(
             f"engine 'vllm' needs vLLM ({error}): pip install 'muxcast[vllm]' on a machine with a GPU, "

@@ -190,6 +190,7 @@ def main() -> None:
     found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     found |= {"date": datetime.date.today().isoformat(), "model": options.model, "max_tokens": SAMPLING.max_tokens}
     found["machine"] = f"{len(os.sched_getaffinity(0))} x86-64 cores, {'one GPU' if _cuda() else 'no GPU'}"
+    found["load_before"] = round(os.getloadavg()[0], 2)
     if options.only != "server":
         found["in_process"] = in_process(weights, options.questions, 16, options.rounds)
     if options.only != "process":

@@ -15,7 +15,7 @@ from .short_answers import canonical, first_line
 
 # chat models answer "What is the capital of Peru?" with "The capital of Peru is Lima."
 _SENTENCE = re.compile(
-    r"(?:the|its?)\s[^,;:.]{0,80}?\b(?:is|was|are|were)\s+(?:(?:known\s+as|called|named)\s+)?(?P<said>.+)",
+    r"(?:the|its?)\s[^,;:.]{0,80}?\b(?:is|was|are|were)\s+(?:(?:[a-z]+\s+){0,2}(?:known\s+as|called|named)\s+)?(?P<said>.+)",
     re.IGNORECASE,
 )
 

@@ -65,6 +65,17 @@ def test_lm_eval_runs_of_several_seeds_are_samples_and_copied_repeats_are_one(tm
     assert any("is a copy of" in note for note in notes)
 
 
+def test_a_log_that_lm_eval_wrote_of_two_real_models():
+    """Four questions and four repeats of what `lm_eval run --log_samples` left of two models; its own score is 0."""
+    log, notes = import_logs("lm-eval", [FIXTURES / "lm_eval"], rename={"models/gemma": "gemma"})
+    assert notes == [] and log.tasks == ["capitals"] and log.models == ["gemma", "models/smollm2"]
+    assert (log.samples_per_question == 4).all().all()
+    said = log.rows.groupby(["model", "reference"])["answer"].agg(list)
+    assert said["gemma", "Luanda"] == ["lusaka", "lusaka", "luanda", "luanda"]
+    assert said["models/smollm2", "Tirana"] == ["kosovo", "albania", "athens", "albania"]
+    assert log.rows["correct"].sum() == 15 and set(log.rows["temperature"]) == {0.8}
+
+
 @pytest.mark.parametrize("field", ["doc_hash", "doc", "target", "resps", "arguments"])
 @pytest.mark.parametrize("value", [None, 3, "x", [], {}])
 def test_an_lm_eval_field_of_another_kind_is_refused_or_read_but_never_crashes(tmp_path, field, value):

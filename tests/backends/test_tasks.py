@@ -189,6 +189,7 @@ NASTY = [
     ("short", "the answer is Paris.\nQ: next", "paris"),
     ("short", "The capital of Australia is Canberra, not Australia.", "canberra"),
     ("short", "The capital of Azerbaijan is known as Baku.", "baku"),
+    ("short", "The capital of Cambodia is indeed called Phnom Penh.", "phnom penh"),
     ("short", "Its name is St. Paul.", "st. paul"),
     ("short", "The Hague", "the hague"),
     ("short", "  ", None),
