@@ -69,6 +69,8 @@ def command(
     )  # fmt: skip
     prompt = question.replace("\\n", "\n") if completion else (Message("user", question),)
     asked = Question("asked", prompt, None)
+    for spec in pool.models:
+        spec.check()
     completions, started = {}, time.perf_counter()
     with terminal.progress("asking", len(names)) as bar:
         for spec in pool.models:
