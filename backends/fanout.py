@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -140,5 +141,7 @@ class Fanout:
         for source in self._sources:
             if source.client is not None:
                 await source.client.close()
+            with suppress(TimeoutError):  # an engine still at work on a question that nobody waits for
+                await asyncio.wait_for(source.turn.acquire(), _REST_S)
             source.engine.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
