@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Sequence
 
@@ -49,6 +51,20 @@ def canonical(text: str) -> str | None:
     text = _END.split(text, maxsplit=1)[0]
     text = re.sub(r"\s+", " ", text).strip(" .:!?-" + _QUOTES).casefold()
     return text or None
+
+
+def whole_line(text: str) -> str | None:
+    """One spelling for equal answers that a comma or bracket is part of: lists as JSON, numbers plainly, anything
+    else in lower case with single blanks; None when nothing is left."""
+    text = re.sub(r"\s+", " ", text).strip()
+    if text[:1] in ("[", "{", "("):
+        try:
+            return json.dumps(ast.literal_eval(text.rstrip(".")), ensure_ascii=False)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return text.rstrip(".") or None
+    if (number := _NUMBER.fullmatch(text.strip(_QUOTES).rstrip("."))) is not None:
+        return plain_number(number[0])
+    return text.strip(" ." + _QUOTES).casefold() or None
 
 
 def plain_number(text: str) -> str:
