@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ...simulate.errors import BadInput, unknown_name
-from .short_answers import STYLES, canonical, few_shot, first_line, whole_line
+from .short_answers import STYLES, canonical, few_shot, first_line, is_cut, whole_line
 from .task import Question
 
 # entry i of a data set seeded s is drawn from s + i alone, so that runs and examples must lie far apart
@@ -44,7 +44,7 @@ class ReasoningGym:
             )
         if len(golds) < len(seen) and shots:
             raise BadInput(f"task 'reasoning-gym:{dataset}': has no gold answers to show as examples; use ?shots=0")
-        self._spelled = whole_line if any(canonical(gold) != whole_line(gold) for gold in golds) else canonical
+        self._spelled = whole_line if any(map(is_cut, golds)) else canonical
         self._examples = [(entry["question"].strip(), str(entry["answer"])) for entry in seen[:shots]]
 
     def _entries(self, seed: int, size: int) -> list[dict[str, Any]]:

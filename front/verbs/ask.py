@@ -22,7 +22,7 @@ Examples:
 @click.option("--rule", default="mux", show_default=True, help="Selection rule.")
 @click.option(
     "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, exact or final.",
+    help="How answers are compared: number, math, letter, short, line, exact or final.",
 )  # fmt: skip
 @click.option("--completion", is_flag=True, help="Send the text as it stands, for base models; \\n is a new line.")
 @click.option("--models", metavar="A,B", help="Only these models of the pool.")

@@ -21,7 +21,7 @@ Examples:
 @click.option("--rule", default="mux", show_default=True, help="Selection rule.")
 @click.option(
     "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, exact or final.",
+    help="How answers are compared: number, math, letter, short, line, exact or final.",
 )  # fmt: skip
 @click.option("--task", metavar="T", help="Read answers to this task's questions as it does (see muxcast sample).")
 @click.option("--questions", type=click.IntRange(1), default=100, show_default=True, help="Of that task.")

@@ -57,6 +57,20 @@ def test_accepted_spellings_are_one_answer(facts):
     assert not task.verify(task.extract("Odessa", kyiv), kyiv)
 
 
+def test_an_answer_that_would_be_judged_in_part_is_refused_or_read_whole(tmp_path):
+    path = tmp_path / "colours.jsonl"
+    path.write_text('{"question": "Primary colours?", "answer": "Red, yellow, blue"}\n')
+    with pytest.raises(BadInput, match=r"row 1: .* would be read as 'red' only; .*answers=line"):
+        task_named(str(path))
+    task = task_named(f"{path}?answers=line")
+    (question,) = task.questions(1)
+    assert task.verify(task.extract("red,  yellow, blue.\nQ:", question), question)
+    assert not task.verify(task.extract("Red", question), question)
+    path.write_text('{"question": "Capital?", "answer": ["Washington", "Washington, D.C."]}\n')
+    (capital,) = task_named(str(path)).questions(1)
+    assert task_named(str(path)).extract("Washington, D.C.", capital) == capital.reference == "washington"
+
+
 def test_examples_are_shown_and_never_asked(facts):
     questions = task_named(str(facts)).questions(3)
     assert all("A: Lima" in q.prompt for q in questions)

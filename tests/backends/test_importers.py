@@ -76,6 +76,13 @@ def test_a_log_that_lm_eval_wrote_of_two_real_models():
     assert log.rows["correct"].sum() == 15 and set(log.rows["temperature"]) == {0.8}
 
 
+def test_a_gold_answer_with_commas_is_not_judged_by_its_beginning(tmp_path):
+    rows = [lm_eval_row(number, ["Red", "red, yellow,  blue."], "Red, yellow, blue") for number in range(2)]
+    log, _ = import_logs("lm-eval", [write_lines(tmp_path / "m" / "samples_colours_2026-01-02T03-04-05.1.jsonl", rows)])
+    assert list(log.rows["answer"]) == ["red", "red, yellow, blue"] * 2
+    assert list(log.rows["correct"]) == [False, True] * 2
+
+
 @pytest.mark.parametrize("field", ["doc_hash", "doc", "target", "resps", "arguments"])
 @pytest.mark.parametrize("value", [None, 3, "x", [], {}])
 def test_an_lm_eval_field_of_another_kind_is_refused_or_read_but_never_crashes(tmp_path, field, value):
