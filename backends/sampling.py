@@ -13,7 +13,7 @@ from ..simulate.errors import BadInput
 from .engine import MOST_SAMPLES, Engine, Request, runs_of, seed_of
 from .log_rows import rows_of
 from .pool import ModelSpec, Pool
-from .store import Store
+from .store import Key, Store
 from .tasks.task import Asked, Task
 
 
@@ -126,7 +126,16 @@ def sample(
                 engine.close()
         progress.model = ""
         watch(progress)
-        return Drawn(store.compact(failed), progress, failed)
+        return Drawn(store.compact([*_standing(store, wanted), *failed]), progress, failed)
+
+
+def _standing(store: Store, wanted: set[Key]) -> Iterator[dict[str, Any]]:
+    """Failures of earlier runs that this run did not try again."""
+    for one in store.record["failed"]:
+        place = (one["task"], one["question"], one["model"])
+        left = [index for index in one["samples"] if (*place, index) not in wanted | store.drawn]
+        if left:
+            yield {**one, "samples": left}
 
 
 def _gaps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import random
 import resource
@@ -135,6 +136,11 @@ def test_a_failed_sample_is_absent_not_wrong(here, monkeypatch):
     drawn = draw(here, "log.parquet")
     assert [failure["samples"] for failure in drawn.failed] == [[1, 2, 3]] * 2
     assert len(drawn.log.rows) == 10 * 4 * 2 - 6
+    record = here / "log.parquet.run.json"
+    only_b = read_pool(here / "pool.toml").only(["b"])
+    sample(only_b, [task_named(str(here / "sums.jsonl"))], 2, 1, here / "log.parquet")
+    # this run wanted one sample each, so what failed beyond it still stands
+    assert json.loads(record.read_text())["failed"] == drawn.failed
     monkeypatch.setattr(SimulatedEngine, "generate", whole)
     mended = draw(here, "log.parquet")
     assert not mended.failed and mended.progress.drawn == 6
