@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -186,12 +185,12 @@ def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
 
 def test_a_full_disk_keeps_what_was_drawn_and_the_same_command_goes_on(here):
     arguments = ["sample", "pool.toml", "--task", "sums.jsonl", "--questions", "30", "--samples", "8"]
-    command = [sys.executable, "-c", "from muxcast.cli import main; main()", *arguments, "--out", "log.parquet"]
-    full = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (16384, 16384))
-    stopped = subprocess.run(command, cwd=here, capture_output=True, text=True, preexec_fn=full)
+    program, rest = "from muxcast.cli import main; main()", [*arguments, "--out", "log.parquet"]
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384)); {program}"
+    stopped = subprocess.run([sys.executable, "-c", full, *rest], cwd=here, capture_output=True, text=True)
     assert stopped.returncode == 2 and "make room" in stopped.stderr and "Traceback" not in stopped.stderr
     assert (here / "log.parquet.partial.jsonl").stat().st_size == 16384  # the last line was cut short
-    assert subprocess.run(command, cwd=here, capture_output=True).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program, *rest], cwd=here, capture_output=True).returncode == 0
     draw(here, "whole.parquet", questions=30, samples=8)
     assert (here / "log.parquet").read_bytes() == (here / "whole.parquet").read_bytes()
 
