@@ -132,8 +132,8 @@ def sample(
 def _standing(store: Store, wanted: set[Key]) -> Iterator[dict[str, Any]]:
     """Failures of earlier runs that this run did not try again."""
     for one in store.record["failed"]:
-        place = (one["task"], one["question"], one["model"])
-        left = [index for index in one["samples"] if (*place, index) not in wanted | store.drawn]
+        keys = [(one["task"], one["question"], one["model"], index) for index in one["samples"]]
+        left = [key[3] for key in keys if key not in wanted and key not in store.drawn]
         if left:
             yield {**one, "samples": left}
 

@@ -47,9 +47,10 @@ def read_records(path: str | Path, headless: Sequence[str] = ()) -> Records:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-        rows = (
-            _csv(text, headless) if path.suffix == ".csv" else (_json if path.suffix == ".json" else _jsonl)(text, path)
-        )
+        if path.suffix == ".csv":
+            rows = _csv(text, headless)
+        else:
+            rows = _json(text, path) if path.suffix == ".json" else _jsonl(text, path)
     else:
         raise BadInput(f"{path}: unknown kind of question file; use an ending of {_ENDINGS}")
     if not rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Sequence
 
 from .task import Message, Prompt
@@ -72,7 +73,9 @@ def whole_line(text: str) -> str | None:
     text = re.sub(r"\s+", " ", text).strip()
     if text[:1] in ("[", "{", "("):
         try:
-            return json.dumps(ast.literal_eval(text.rstrip(".")), ensure_ascii=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)  # of what a model wrote
+                return json.dumps(ast.literal_eval(text.rstrip(".")), ensure_ascii=False)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return text.rstrip(".") or None
     if (number := _NUMBER.fullmatch(text.strip(_QUOTES).rstrip("."))) is not None:
