@@ -83,9 +83,7 @@ def main() -> None:
     from .simulate.errors import BadInput
 
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -98,3 +96,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    # outside its standalone mode click returns the code that a verb exits with
+    sys.exit(code if isinstance(code, int) else 0)
