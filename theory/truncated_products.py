@@ -101,7 +101,7 @@ def laws_of_block(
     most = np.arange(k // 2 + 1, k + 1)  # more than half: alone at the top
     left = samples[:, None] - most
     inside, left = (left >= 0)[..., None], left.clip(0)
-    rest = weights(total - x)
+    rest = weights(total - x, k - k // 2 - 1)
     alone = xp.where(inside, own[most] * rest[0][left], 0.0) / norm[:, None]
     others = xp.where(inside, xp.einsum("cmr,csmr->smr", rivals[:, most], rest[1:][:, left]), 0.0) / norm[:, None]
     if theta is not None:
@@ -118,23 +118,27 @@ def _shifted(xp: Any, polynomial: Any, samples: np.ndarray, m: int) -> Any:
     return xp.concatenate([xp.zeros_like(polynomial[:m]), polynomial[: len(samples) - m]])
 
 
-def _family(xp: Any, scheme: str, total: Any, k: int) -> tuple[Callable[[Any], Any], Any]:
+def _family(xp: Any, scheme: str, total: Any, k: int) -> tuple[Callable[..., Any], Any]:
     """The scheme's weights, scaled to probabilities, as a map [..., row] → [..., degree, row]; and the scale of z."""
-    j = np.arange(1, k + 1)[:, None]
     if scheme == "known":
         scale = k / total
-        first, step = (lambda x: xp.exp(-scale * x)), (lambda x: scale * x / j)
+        first, step = (lambda x: xp.exp(-scale * x)), (lambda x, j: scale * x / j)
     elif scheme == "logged":
         share = xp.minimum(total, k) / (total + 1)
         scale = share / (1 - share)
-        first, step = (lambda x: (1 - share) ** x), (lambda x: xp.maximum(x - j + 1, 0) / j * scale)
+        first, step = (lambda x: (1 - share) ** x), (lambda x, j: xp.maximum(x - j + 1, 0) / j * scale)
     else:
         scale = k / (k + total)
-        first, step = (lambda x: (1 - scale) ** x), (lambda x: (x + j - 1) / j * scale)
+        first, step = (lambda x: (1 - scale) ** x), (lambda x, j: (x + j - 1) / j * scale)
 
-    def weights(x: Any) -> Any:
-        start = first(x)[..., None, :]
-        return xp.concatenate([start, start * xp.cumprod(step(x[..., None, :]), -2)], -2)
+    def weights(x: Any, most: int = k) -> Any:
+        start = first(x)
+        if xp is jnp:
+            grown = jax.lax.scan(lambda w, j: (w * step(x, j), w), start, np.arange(1.0, most + 2))[1]
+        else:
+            degrees = np.arange(1, most + 1).reshape(-1, *[1] * x.ndim)
+            grown = np.concatenate([start[None], start * np.cumprod(step(x, degrees), 0)])
+        return xp.moveaxis(grown, 0, -2)
 
     return weights, scale
 
@@ -181,13 +185,15 @@ def _tie_shares(k: int, ties: str) -> Float[np.ndarray, " tied"]:
 
 def _multiply_jax(product: Any, rivals: Any, mask: Any) -> Any:
     """``product`` [degree, node, row] times every rival's masked polynomial, truncated at its degree."""
-    cap = mask.shape[0] - 1
+    size = product.shape[0]
 
     def step(product, w):
-        padded = jnp.pad(product, ((cap, 0), (0, 0), (0, 0)))
-        size = product.shape[0]
-        terms = [(mask[j][:, None] * w[j]) * padded[cap - j : cap - j + size] for j in range(cap + 1)]
-        return functools.reduce(jnp.add, terms), None
+        grown = product * (mask[0][:, None] * w[0])
+        for j in range(1, mask.shape[0]):
+            # adding in place is three times as quick on a CPU as a sum of shifted copies
+            terms = grown[j:] + product[: size - j] * (mask[j][:, None] * w[j])
+            grown = jax.lax.dynamic_update_slice(grown, terms, (j, 0, 0))
+        return grown, None
 
     return jax.lax.scan(step, product, rivals)[0]
 
