@@ -132,13 +132,40 @@ class _Tester:
         self._learned: dict[tuple[int, ...], Any] = {}
         self.tables = small_tables()
         self.compiled = True
+        few = self.tables.take(slice(0, 8))
         try:
-            self(self.tables.take(slice(0, 8)))
+            seen = self(few)
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
             self.compiled = False
             self.tables = self.tables.take(slice(0, _SLOW_TABLES))
+            seen = self(few)
+        shape = np.shape(seen.chance)
+        if shape != (len(few.order), CLASSES):
+            raise BadInput(
+                f"rule {rule.name!r} returned shape {shape[1:]} for {CLASSES} classes; "
+                "return the probability of each class, one number a class"
+            )
 
     def __call__(self, tables: Tables) -> Seen:
+        try:
+            seen = self._run(tables)
+        except (BadInput, jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+            raise
+        except Exception as error:  # whatever a user's rule may raise
+            raise BadInput(
+                f"rule {self.rule.name!r} raised {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}; "
+                "a rule takes (answers, key) and returns the probability of each class"
+            ) from error
+        wild = np.flatnonzero(~np.isfinite(seen.chance).reshape(len(seen.chance), -1).all(-1))
+        if len(wild):
+            case = "; ".join(in_words(tables.order[wild[0]], tables.accuracy))
+            raise BadInput(
+                f"rule {self.rule.name!r} returned a probability that is not a number on this table: {case}; "
+                "return one between 0 and 1 for each class, all 0 for no answer"
+            )
+        return seen
+
+    def _run(self, tables: Tables) -> Seen:
         counts, blanks = tally(tables.order, CLASSES)
         learned = self._learn(tables.source)
         right = np.ones(len(counts), int) if "right" in self.rule.needs else None
@@ -170,7 +197,7 @@ def _run(rule: Rule, answers: Answers):
         if rule.sequential is not None:
             run = rule.sequential.run(row, jax.random.key(0))
             return run.chance, run.used * 1.0
-        return jnp.asarray(rule.choose(row, jax.random.key(0))), row.samples * 1.0
+        return jnp.asarray(rule.choose(row, jax.random.key(0))), rule.spent(row)
 
     return jax.vmap(one, in_axes=(axes,))(answers)
 
@@ -414,14 +441,8 @@ def check_axioms(
         names: axioms; default all.
         tables: tables to try; default all small ones.
     Raises:
-        BadInput: an unknown axiom, or a rule that does not return one number per class.
+        BadInput: an unknown axiom, or a rule that raises or does not return one number per class.
     """
     chosen = [axiom_named(name) for name in names or AXIOMS]
     tester = _Tester(as_rule(rule))
-    shape = np.shape(tester(tester.tables.take(slice(0, 8))).chance)
-    if shape != (8, CLASSES):
-        raise BadInput(
-            f"rule {tester.rule.name!r} returned shape {shape[1:]} for {CLASSES} classes; "
-            "return the probability of each class, one number a class"
-        )
     return {axiom.name: axiom._search(tester, tables) for axiom in chosen}

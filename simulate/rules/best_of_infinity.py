@@ -23,7 +23,9 @@ def learn_weights(
     Maximise Σ y_q subject to Σ_i w_i (share of the correct answer - share of a) ≥ margin - M (1 - y_q)
     for every wrong answer a, by mixed-integer programming (HiGHS, at most 10 seconds; the best found by then).
     """
-    shares = pilot.classes / np.maximum(pilot.samples, 1)[..., None]
+    # several weights may be optimal: the solver meets the models by accuracy, not as they happen to be listed
+    ranked = np.argsort(-np.asarray(accuracy), kind="stable")
+    shares = (pilot.classes / np.maximum(pilot.samples, 1)[..., None])[:, ranked]
     questions, models, _ = shares.shape
     rows, lows = [], []
     for q in range(questions):
@@ -45,7 +47,7 @@ def learn_weights(
         constraints=[LinearConstraint(np.array(rows), np.array(lows), np.inf), LinearConstraint(total[None], 1, 1)],
         options={"time_limit": _SECONDS, "mip_rel_gap": 0.01},
     )
-    return np.full(models, 1 / models) if found.x is None else found.x[:models]
+    return np.full(models, 1 / models) if found.x is None else found.x[:models][np.argsort(ranked)]
 
 
 @register("best-of-infinity", source="Komiyama et al. 2509.21091, weights by MILP", learn=learn_weights)
