@@ -16,6 +16,7 @@ from .beam import LawTable
 from .cells import tie_break_order
 from .errors import BadInput
 from .observing import standard_error
+from .search import sample_cost, tie_break_of
 
 
 class Scaling(NamedTuple):
@@ -58,9 +59,9 @@ def scaling(
     if wanted[-1] > reach:
         raise BadInput(f"--samples {wanted[-1]}: the log holds only {reach} on some question; ask for fewer")
     share = (counts.correct / counts.samples).mean(0)
-    accuracy = dict(zip(counts.models, share.tolist(), strict=True)) if tie_break is None else dict(tie_break)
-    ranked = tie_break_order({name: accuracy[name] for name in counts.models})
-    cost = np.array([1.0 if costs is None else float(costs[name]) for name in ranked])
+    own = dict(zip(counts.models, share.tolist(), strict=True))
+    ranked = tie_break_order(own if tie_break is None else tie_break_of(tie_break, counts.models))
+    cost = np.array([1.0 if costs is None else sample_cost(costs, name) for name in ranked])
     laws = _laws(counts, ranked, wanted)
     joining = [ranked.index(name) for name in order] if order else _greedy(LawTable(laws[wanted[-1]]))
 
