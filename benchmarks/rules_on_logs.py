@@ -44,16 +44,20 @@ def as_markdown(results: list[dict]) -> str:
     lines = [
         "# Rules on recorded logs",
         "",
-        "Accuracy in percent ± standard error over questions. Gains are over `mux`, in points ± paired standard error: at the "
-        "same k, and at equal cost, that is against `mux` over the same pool with as many samples a question as the rule "
-        f"used. In replay, learning and tie-break use one half of the questions ({PILOT_SAMPLES} samples each), scoring the "
-        f"other, both ways; the forecast is for new questions, from a pilot of {FORECAST_PILOT} samples, ± its posterior "
-        "spread. The pool is every model of the log.",
+        "Accuracy in percent ± standard error over questions. Gains are over `mux`, in points ± paired standard "
+        "error: at the same k, and at equal cost, that is against `mux` over the same pool with as many samples a "
+        f"question as the rule used. In replay, learning and tie-break use one half of the questions ({PILOT_SAMPLES} "
+        "samples each), scoring the other, both ways; the forecast is for new questions, from a pilot of "
+        f"{FORECAST_PILOT} samples, ± its posterior spread. The pool is every model of the log.",
     ]
     for result in results:
-        title = f"## {result['log']}: {result['questions']} questions, {result['models']} models, k = {result['samples']}"
+        title = (
+            f"## {result['log']}: {result['questions']} questions, {result['models']} models, k = {result['samples']}"
+        )
         lines += ["", title, ""]
-        lines += ["| rule | accuracy | samples | gain, same k | gain, equal cost | forecast of it | samples, forecast |"]
+        lines += [
+            "| rule | accuracy | samples | gain, same k | gain, equal cost | forecast of it | samples, forecast |"
+        ]
         lines += ["|---|---|---|---|---|---|---|"]
         forecast = {row["rule"]: row for row in result["forecast"]}
         for row in sorted(result["replay"], key=lambda row: -row["accuracy"]):

@@ -21,19 +21,20 @@ STORE = HERE / "axioms.json"
 READING = [
     "## Reading the table",
     "",
-    "- **Reinforcement** fails for every rule that picks a model by its confidence: two sets of samples may agree on an "
-    "answer for different reasons, and a model sure in each for different answers is unsure in both together. Plain and "
-    "accuracy-weighted votes add up, and keep it.",
-    "- **Duplicate** fails for every rule in which samples of several models vote together: a model that is there twice "
-    "votes twice. `calibrated-mux` is fitted again with the copy in the pilot, `adaptive-mux` lets the models still in the "
-    "race vote on when to stop, `random-model` picks the copy as often as the original.",
-    "- **One-sample** is a property of SLM-MUX, not of good rules: a vote lets two less accurate models outvote the best. "
-    "`self-consistency` and `grouped-mux` break it, and unanimity, only where the models they listen to are blank. Rules that "
-    "weigh log odds keep it for these accuracies because the best model outweighs the other two.",
+    "- **Reinforcement** fails for every rule that picks a model by its confidence: two sets of samples may agree on "
+    "an answer for different reasons, and a model sure in each for different answers is unsure in both together. "
+    "Plain and accuracy-weighted votes add up, and keep it.",
+    "- **Duplicate** fails for every rule in which samples of several models vote together: a model that is there "
+    "twice votes twice. `calibrated-mux` is fitted again with the copy in the pilot, `adaptive-mux` lets the models "
+    "still in the race vote on when to stop, `random-model` picks the copy as often as the original.",
+    "- **One-sample** is a property of SLM-MUX, not of good rules: a vote lets two less accurate models outvote the "
+    "best. `self-consistency` and `grouped-mux` break it, and unanimity, only where the models they listen to are "
+    "blank. Rules that weigh log odds keep it for these accuracies because the best model outweighs the other two.",
     "- **Blanks**: log odds depend on how many different answers were given, so that replacing a blank by a new answer "
     "changes every weight, and likewise in the scatter of wrong answers in `bayes`. The authors' scripts divide by the "
     "samples that gave an answer. `modelswitch-counted` leaves blanks out of its entropy.",
-    "- **Independence** fails for votes: a model whose own answer lost may have given the winner the votes that mattered.",
+    "- **Independence** fails for votes: a model whose own answer lost may have given the winner the votes that "
+    "mattered.",
     "- The **oracles** look at which answer is correct, and so are neither neutral nor possible in a live run.",
     "- **Anonymity** and **model order** fail only for the authors' scripts: first-seen modes, and ties by list order.",
 ]
@@ -55,11 +56,11 @@ def page(found: dict[str, dict[str, str | None]]) -> str:
     lines = [
         "# Rules and axioms",
         "",
-        "Written by `python docs/generate_axiom_table.py`, which runs every rule on all "
-        f"{len(small_tables().order):,} small tables of answers (1 or 2 models with up to 3 samples each, 3 models "
-        "with up to 2, up to renaming answers; 3 models with 3, without blanks) and on what each axiom makes of them. `✓` "
-        "no violation there; `✗` a counterexample, the smallest of which is below. Rules that learn do so on one made-up "
-        "pilot, and the validation accuracies are those shown: for rules that use them, `✓` speaks of that pool.",
+        f"Written by `python docs/generate_axiom_table.py`, which runs every rule on all {len(small_tables().order):,}"
+        " small tables of answers (1 or 2 models with up to 3 samples each, 3 models with up to 2, up to renaming "
+        "answers; 3 models with 3, without blanks) and on what each axiom makes of them. `✓` no violation there; `✗` "
+        "a counterexample, the smallest of which is below. Rules that learn do so on one made-up pilot, and the "
+        "validation accuracies are those shown: for rules that use them, `✓` speaks of that pool.",
         "",
         "| axiom | statement |",
         "|---|---|",

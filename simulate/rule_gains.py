@@ -1,8 +1,8 @@
 """What every rule gains over SLM-MUX at equal cost, on a log and in a forecast.
 
 Cost is the number of samples drawn for a question. SLM-MUX over the same pool costs k times the number of its models;
-between two sample counts its accuracy at a cost is that of mixing the two, so that every rule has an opponent
-which spends exactly as much. A rule cheaper than one sample of every model meets SLM-MUX at k = 1, which then costs more.
+between two sample counts its accuracy at a cost is that of mixing the two, so that every rule has an opponent which
+spends exactly as much. A rule cheaper than one sample of every model meets SLM-MUX at k = 1, which then costs more.
 Gains are paired: both score the same questions, or the same worlds.
 """
 
@@ -42,8 +42,9 @@ def gains_on_log(
         draws: random subsamples of a question, the same for every rule.
         seed: of the halves, the pilot's samples and the subsamples.
     Returns:
-        One row a rule: rule, accuracy, accuracy_sd, samples (mean per question), gain and gain_sd over SLM-MUX at the same
-        k, equal_cost_gain and equal_cost_gain_sd over SLM-MUX at the same number of samples; errors over questions.
+        One row a rule: rule, accuracy, accuracy_sd, samples (mean per question), gain and gain_sd over SLM-MUX at the
+        same k, equal_cost_gain and equal_cost_gain_sd over SLM-MUX at the same number of samples; errors over
+        questions.
     """
     from .rules import rule_named, rule_on_counts, shuffled_draws
     from .rules.grouped_mux import groups_of
@@ -95,8 +96,8 @@ def gains_in_worlds(
 ) -> pd.DataFrame:
     """The same columns, forecast from a pilot: means over posterior worlds, ``sd`` their spread.
 
-    Rules that learn do so on the pilot. On the pilot's own questions (target ``same``) they know what they are scored on;
-    new questions are the fair test of them.
+    Rules that learn do so on the pilot. On the pilot's own questions (target ``same``) they know what they are scored
+    on; new questions are the fair test of them.
 
     Args:
         posterior: from ``calibrate``.
@@ -142,7 +143,7 @@ _COLUMNS = (
 )
 
 
-def at_cost(mux: Float[np.ndarray, "samples *rest"], models: int, cost: float) -> Float[np.ndarray, "*rest"]:
+def at_cost(mux: Float[np.ndarray, "samples ..."], models: int, cost: float) -> np.ndarray:
     """Accuracy of SLM-MUX at ``cost`` samples a question, from that at k = 0, 1, ... of each of ``models`` models.
 
     Between two k the mixture that costs as much; below one sample of every model, k = 1.

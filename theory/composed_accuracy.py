@@ -6,8 +6,8 @@ is the chance that at least half of N samples are right. The paper (arXiv 2510.0
 SLM-MUX ≈ A(N, p_max) with p_max the best member's accuracy on the question, and Agent Forest ≈ A(N, p̄) with p̄ the mean.
 Both suppose that all wrong answers are one and the same answer and that the most confident model is the best one.
 For even N the sum counts a tie as a win, so A(2, p) = 1 − (1 − p)² > p for every p: "A > p only where p > 1/2"
-holds for odd N alone. ``approximation_errors`` says what each supposition costs on any population, ``agent_forest_errors``
-the same for the pooled vote.
+holds for odd N alone. ``approximation_errors`` says what each supposition costs on any population,
+``agent_forest_errors`` the same for the pooled vote.
 """
 
 from __future__ import annotations

@@ -180,7 +180,9 @@ def _blocked(xp, scheme, x, blank, tail, k, target, ties, every_k):
         return xp.zeros(shape), xp.zeros(shape)
     x = xp.concatenate([x[..., target : target + 1], x[..., :target], x[..., target + 1 :]], -1)
     columns = [x.reshape(rows, -1), blank.reshape(rows, 1)] + ([] if tail is None else [tail.reshape(rows, 1)])
-    block = rows if xp is jnp and jax.default_backend() != "cpu" else min(rows, _COMPILED_ROWS if xp is jnp else ROWS_AT_ONCE)
+    block = min(rows, ROWS_AT_ONCE)
+    if xp is jnp:
+        block = min(rows, _COMPILED_ROWS) if jax.default_backend() == "cpu" else rows
     table = xp.pad(xp.concatenate(columns, -1), ((0, -rows % block), (0, 0)), mode="edge")
 
     def one_block(part):
