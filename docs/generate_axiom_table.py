@@ -23,16 +23,21 @@ READING = [
     "",
     "- **Reinforcement** fails for every rule that picks a model by its confidence: two sets of samples may agree on "
     "an answer for different reasons, and a model sure in each for different answers is unsure in both together. "
-    "Plain and accuracy-weighted votes add up, and keep it.",
+    "Votes whose weights are fixed add up, and keep it.",
     "- **Duplicate** fails for every rule in which samples of several models vote together: a model that is there "
     "twice votes twice. `calibrated-mux` is fitted again with the copy in the pilot, `adaptive-mux` lets the models "
     "still in the race vote on when to stop, `random-model` picks the copy as often as the original.",
     "- **One-sample** is a property of SLM-MUX, not of good rules: a vote lets two less accurate models outvote the "
     "best. `self-consistency` and `grouped-mux` break it, and unanimity, only where the models they listen to are "
-    "blank. Rules that weigh log odds keep it for these accuracies because the best model outweighs the other two.",
+    "blank or outside the pool chosen. Rules that weigh log odds keep it for these accuracies because the best model "
+    "outweighs the other two.",
     "- **Blanks**: log odds depend on how many different answers were given, so that replacing a blank by a new answer "
     "changes every weight, and likewise in the scatter of wrong answers in `bayes`. The authors' scripts divide by the "
     "samples that gave an answer. `modelswitch-counted` leaves blanks out of its entropy.",
+    "- **Monotonicity** fails where an answer says something about the model that gave it. In ModelSwitch one more "
+    "answer can end a model's unanimity, so that further models are asked, or lower its weight; so can a blank, and "
+    "leaving a model out. To `bayes` an answer is less credible if it was given by a model that is wrong on such "
+    "questions.",
     "- **Independence** fails for votes: a model whose own answer lost may have given the winner the votes that "
     "mattered.",
     "- The **oracles** look at which answer is correct, and so are neither neutral nor possible in a live run.",

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -40,14 +46,37 @@ def learn_weights(
     if not rows:
         return np.full(models, 1 / models)
     total = np.concatenate([np.ones(models), np.zeros(questions)])
-    found = milp(
-        np.concatenate([np.zeros(models), -np.ones(questions)]),
-        integrality=np.concatenate([np.zeros(models), np.ones(questions)]),
-        bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(np.array(rows), np.array(lows), np.inf), LinearConstraint(total[None], 1, 1)],
-        options={"time_limit": _SECONDS, "mip_rel_gap": 0.01},
-    )
+    with _standard_output_kept_clean():
+        found = milp(
+            np.concatenate([np.zeros(models), -np.ones(questions)]),
+            integrality=np.concatenate([np.zeros(models), np.ones(questions)]),
+            bounds=Bounds(0, 1),
+            constraints=[LinearConstraint(np.array(rows), np.array(lows), np.inf), LinearConstraint(total[None], 1, 1)],
+            options={"time_limit": _SECONDS, "mip_rel_gap": 0.01},
+        )
     return np.full(models, 1 / models) if found.x is None else found.x[:models][np.argsort(ranked)]
+
+
+@contextmanager
+def _standard_output_kept_clean() -> Iterator[None]:
+    """HiGHS writes stray lines to C's standard output, where ``--json -`` puts its result; they are dropped."""
+    if os.name != "posix":
+        yield
+        return
+    try:
+        sys.stdout.flush()
+        kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    except (OSError, ValueError, AttributeError):  # no standard output to protect
+        yield
+        return
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @register("best-of-infinity", source="Komiyama et al. 2509.21091, weights by MILP", learn=learn_weights)
