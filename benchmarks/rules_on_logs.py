@@ -48,16 +48,14 @@ def as_markdown(results: list[dict]) -> str:
         "error: at the same k, and at equal cost, that is against `mux` over the same pool with as many samples a "
         f"question as the rule used. In replay, learning and tie-break use one half of the questions ({PILOT_SAMPLES} "
         "samples each), scoring the other, both ways; the forecast is for new questions, from a pilot of "
-        f"{FORECAST_PILOT} samples, ± its posterior spread. The pool is every model of the log.",
+        f"{FORECAST_PILOT} samples, ± the spread over posterior worlds. The pool is every model of the log.",
     ]
     for result in results:
         title = (
             f"## {result['log']}: {result['questions']} questions, {result['models']} models, k = {result['samples']}"
         )
         lines += ["", title, ""]
-        lines += [
-            "| rule | accuracy | samples | gain, same k | gain, equal cost | forecast of it | samples, forecast |"
-        ]
+        lines += ["| rule | accuracy | samples | gain, same k | gain, equal cost | its forecast | samples, forecast |"]
         lines += ["|---|---|---|---|---|---|---|"]
         forecast = {row["rule"]: row for row in result["forecast"]}
         for row in sorted(result["replay"], key=lambda row: -row["accuracy"]):
@@ -85,7 +83,7 @@ def main() -> None:
     parser.add_argument("--logs", default=",".join(LOGS))
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--draws", type=int, default=16, help="subsamples of a question in replay")
-    parser.add_argument("--worlds", type=int, default=24, help="posterior worlds in the forecast")
+    parser.add_argument("--worlds", type=int, default=48, help="posterior worlds in the forecast")
     options = parser.parse_args()
     target = HERE / "results" / f"rules_on_logs_k{options.samples}"
     done = json.loads(target.with_suffix(".json").read_text())["logs"] if target.with_suffix(".json").exists() else []

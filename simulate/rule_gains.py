@@ -91,10 +91,12 @@ def gains_in_worlds(
     rules: Sequence[str] | None = None,
     *,
     target: Target = "new",
-    draws: int = 24,
+    draws: int = 48,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The same columns, forecast from a pilot: means over posterior worlds, ``sd`` their spread.
+    """The same columns, forecast from a pilot: means over posterior worlds, and their spread as errors.
+
+    Answers are played out in every world, twice; the spread includes what noise that leaves.
 
     Rules that learn do so on the pilot. On the pilot's own questions (target ``same``) they know what they are scored
     on; new questions are the fair test of them.
@@ -117,14 +119,14 @@ def gains_in_worlds(
         mux.append(_mux_of_worlds(posterior, world, samples))
     halves, cost = np.concatenate(accuracy, 1), np.concatenate(spent).mean(0)
     exact = np.concatenate(mux, -1)
-    same = halves[..., names.index("mux"), None]
+    same = halves[..., names.index("mux")]
     rows = []
     for place, name in enumerate(names):
         equal = at_cost(exact, len(posterior.models), cost[place]) - exact[samples]
-        score = halves[..., place, None]
-        parts = (score, score - same, score - same - equal[:, None])
+        score = halves[..., place]
+        parts = (score, score - same, score - same - equal)
         means = [part.mean() for part in parts]
-        sds = [_spread(part) for part in parts]
+        sds = [part.mean(0).std(0, ddof=1).item() for part in parts]
         rows.append(
             dict(zip(_COLUMNS, (name, means[0], sds[0], cost[place], means[1], sds[1], means[2], sds[2]), strict=True))
         )
@@ -229,10 +231,3 @@ def _play(posterior: Posterior, world: Population, names: list[str], samples: in
         accuracy.append(found.accuracy.mean(-1))
         spent.append(found.spent.sum(-1).mean(-1))
     return np.array(accuracy).T, np.array(spent).T
-
-
-def _spread(halves: Float[np.ndarray, "half draw one"]) -> float:
-    """Standard deviation over worlds without the noise of playing answers out, which the halves' difference tells."""
-    from .forecast import denoised
-
-    return float(denoised(halves).std(0).item())
