@@ -14,7 +14,7 @@ from ..theory.tables import sweep_of_counts
 from .answers import AnswerCounts, AnswerLog
 from .beam import LawTable
 from .cells import tie_break_order
-from .errors import BadInput
+from .errors import BadInput, unknown_name
 from .observing import standard_error
 from .search import sample_cost, tie_break_of
 
@@ -53,6 +53,11 @@ def scaling(
     Raises:
         BadInput: unknown models, or more samples than logged.
     """
+    for name in order or ():
+        if name not in log.models:
+            raise unknown_name("model", name, log.models)
+        if list(order or ()).count(name) > 1:
+            raise BadInput(f"--order: model {name!r} stands there twice; name each model once")
     counts = log.counts(list(order) if order else None)
     reach = int(counts.samples.min())
     wanted = sorted(set(samples or range(1, min(reach, 16) + 1)))
