@@ -14,8 +14,9 @@ from ..theory.tables import sweep_of_counts
 from .answers import AnswerCounts, AnswerLog
 from .beam import LawTable
 from .cells import tie_break_order
-from .errors import BadInput
+from .errors import BadInput, unknown_name
 from .observing import standard_error
+from .search import sample_cost, tie_break_of
 
 
 class Scaling(NamedTuple):
@@ -52,15 +53,20 @@ def scaling(
     Raises:
         BadInput: unknown models, or more samples than logged.
     """
+    for name in order or ():
+        if name not in log.models:
+            raise unknown_name("model", name, log.models)
+        if list(order or ()).count(name) > 1:
+            raise BadInput(f"--order: model {name!r} stands there twice; name each model once")
     counts = log.counts(list(order) if order else None)
     reach = int(counts.samples.min())
     wanted = sorted(set(samples or range(1, min(reach, 16) + 1)))
     if wanted[-1] > reach:
         raise BadInput(f"--samples {wanted[-1]}: the log holds only {reach} on some question; ask for fewer")
     share = (counts.correct / counts.samples).mean(0)
-    accuracy = dict(zip(counts.models, share.tolist(), strict=True)) if tie_break is None else dict(tie_break)
-    ranked = tie_break_order({name: accuracy[name] for name in counts.models})
-    cost = np.array([1.0 if costs is None else float(costs[name]) for name in ranked])
+    own = dict(zip(counts.models, share.tolist(), strict=True))
+    ranked = tie_break_order(own if tie_break is None else tie_break_of(tie_break, counts.models))
+    cost = np.array([1.0 if costs is None else sample_cost(costs, name) for name in ranked])
     laws = _laws(counts, ranked, wanted)
     joining = [ranked.index(name) for name in order] if order else _greedy(LawTable(laws[wanted[-1]]))
 
