@@ -4,7 +4,7 @@
 
 Draws with vLLM in this process what ``--out`` lacks (an interrupted run is taken up again), then writes the
 table, the transitions of the debates, the forecast of the model of conformity against what happened, and a
-figure to ``benchmarks/results/compare_methods.*``.
+figure to ``benchmarks/results/compare_methods.*`` (``--record`` names others).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from muxcast.simulate.transitions import course_of, forecast_discussion, solo_la
 
 HERE = Path(__file__).parent
 POOL = HERE / "example_pool"
-TASKS = [str(POOL / "capitals.jsonl"), str(POOL / "past_tense.jsonl")]
+TASKS = ["capitals", "past_tense"]
 
 
 def draw(arguments: argparse.Namespace) -> Comparison:
@@ -36,7 +36,7 @@ def draw(arguments: argparse.Namespace) -> Comparison:
     arguments.out.mkdir(parents=True, exist_ok=True)
     return compare(
         read_pool(POOL / "pool.toml"),
-        [task_named(name) for name in TASKS],
+        [task_named(str(POOL / f"{name}.jsonl")) for name in arguments.tasks.split(",")],
         arguments.questions,
         arguments.out / "compare.parquet",
         methods=USUAL,
@@ -166,7 +166,7 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         for agent, fitted in judged_["splits"][0]["agents"].items():
             cells = [f"{fitted[key]['best']:.2f} ± {fitted[key]['sd']:.2f}" for key in fitted]
             lines.append(f"| {agent} | {' | '.join(cells)} |")
-    lines += ["", "![Accuracy against tokens, and the debates by round](compare_methods.png)", ""]
+    lines += ["", "![Accuracy against tokens, and the debates by round]({record}.png)", ""]
     return "\n".join(lines)
 
 
@@ -183,11 +183,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--equal-tokens", help="size sampling methods to this many tokens a question, or max")
-    parser.add_argument("--questions", type=int, default=50, help="scored questions of each of two tasks")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="files of the example pool's folder, without ending")
+    parser.add_argument("--questions", type=int, default=50, help="scored questions of each task")
     parser.add_argument("--validation", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--allow-changes", action="store_true")
     parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--record", default="compare_methods", help="name of the files written there")
     arguments = parser.parse_args()
     result = draw(arguments)
     found = judged(result)
@@ -201,10 +203,10 @@ def main() -> None:
     }
     arguments.results.mkdir(parents=True, exist_ok=True)
     full = {**setting, **result.to_json("slm-mux"), "discussions": found}
-    write_text(arguments.results / "compare_methods.json", json.dumps(full, indent=1, allow_nan=False) + "\n")
+    write_text(arguments.results / f"{arguments.record}.json", json.dumps(full, indent=1, allow_nan=False) + "\n")
     text = page(result, found, setting)
-    write_text(arguments.results / "compare_methods.md", text)
-    picture(result, found, arguments.results / "compare_methods.png")
+    write_text(arguments.results / f"{arguments.record}.md", text)
+    picture(result, found, arguments.results / f"{arguments.record}.png")
     print(text)
 
 
