@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from muxcast.backends.baselines import Setting
-from muxcast.backends.comparison import USUAL, Comparison, compare
+from muxcast.backends.comparison import MOST_FOR_BUDGET, USUAL, Comparison, compare
 from muxcast.backends.pool import read_pool
 from muxcast.backends.tasks import task_named
 from muxcast.simulate.answers import AnswerLog
@@ -124,7 +124,7 @@ def picture(result: Comparison, found: dict, path: Path) -> None:
     plt.close(figure)
 
 
-def page(result: Comparison, found: dict, setting: dict) -> str:
+def page(result: Comparison, found: dict, setting: dict, record: str) -> str:
     """The results as Markdown."""
     frame = result.to_frame("slm-mux")
     lines = [
@@ -135,6 +135,11 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         f"{setting['device']}; {setting['engine']}; {setting['date']}.",
         "Accuracy in percent with the standard error over questions; differences are paired"
         + ("." if result.budget is None else f"; sampling methods sized to {result.budget:.0f} tokens a question."),
+        *(
+            [f"{', '.join(result.capped)} stopped at {MOST_FOR_BUDGET} samples a model, below that budget."]
+            if result.capped
+            else []
+        ),
         "",
         "| method | size | accuracy | SE | difference to slm-mux | SE | tokens a question |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -166,7 +171,7 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         for agent, fitted in judged_["splits"][0]["agents"].items():
             cells = [f"{fitted[key]['best']:.2f} ± {fitted[key]['sd']:.2f}" for key in fitted]
             lines.append(f"| {agent} | {' | '.join(cells)} |")
-    lines += ["", "![Accuracy against tokens, and the debates by round]({record}.png)", ""]
+    lines += ["", f"![Accuracy against tokens, and the debates by round]({record}.png)", ""]
     return "\n".join(lines)
 
 
@@ -204,7 +209,7 @@ def main() -> None:
     arguments.results.mkdir(parents=True, exist_ok=True)
     full = {**setting, **result.to_json("slm-mux"), "discussions": found}
     write_text(arguments.results / f"{arguments.record}.json", json.dumps(full, indent=1, allow_nan=False) + "\n")
-    text = page(result, found, setting)
+    text = page(result, found, setting, arguments.record)
     write_text(arguments.results / f"{arguments.record}.md", text)
     picture(result, found, arguments.results / f"{arguments.record}.png")
     print(text)
