@@ -24,6 +24,7 @@ import pandas as pd
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
+from .. import theory  # noqa: F401  (switches on float64, so that a run is the same however it is reached)
 from .answers import AnswerLog
 from .cells import SINGLE, Cell, address_columns, cells_of, pools_in_order, tie_break_order
 from .errors import BadInput, unknown_name
@@ -173,19 +174,19 @@ def simulate_grid(
     member = np.array([[name in pool for name in world.models] for pool in chosen])
     preference = np.array([len(order) - 1 - order.index(name) for name in world.models], np.int32)
     forest = "agent-forest" in rules
-    numbers = edges[..., 0].size * (max(ks) + edges.shape[-1]) + len(chosen) * len(edges) * (
+    largest = edges[..., 0].size * (max(ks) + edges.shape[-1]) + len(chosen) * len(edges) * (
         edges.shape[-1] if forest else 1
     )
     # the seeds a device takes at once do not depend on how many devices there are
-    batch = int(np.clip(_AT_ONCE // numbers, 1, 256))
+    batch = int(np.clip(_AT_ONCE // largest, 1, 256))
     play, spread, whole = _on(tuple(used), max(ks), forest)
     fixed = [jax.device_put(part, whole) for part in (edges, member, preference, np.array(ks, np.int32))]
     found: list[np.ndarray] = []
     step = batch * len(used)
     for start in range(0, runs, step):
         # the last step is filled up with runs that are thrown away, so that every step compiles to the same
-        numbers_of_runs = jax.device_put(np.arange(start, start + step, dtype=np.uint32), spread)
-        found.append(np.asarray(play(jax.random.key(seed), numbers_of_runs, *fixed)))
+        numbers = jax.device_put(np.arange(start, start + step, dtype=np.uint32), spread)
+        found.append(np.asarray(play(jax.random.key(seed), numbers, *fixed)))
         progress(min(start + step, runs))
     right = np.concatenate(found)[:runs]  # run, k, rule (mux, forest), pool
     at = {pool: place for place, pool in enumerate(chosen)}

@@ -107,6 +107,11 @@ def test_four_devices_three_and_one_give_the_same_runs_to_the_last_bit():
     assert sorted(found) == ["1", "3", "4"]
     assert np.shape(found["1"]) == (101, 51)
     assert found["1"] == found["3"] == found["4"]
+    # and in a process where everything else of the package is loaded
+    here = simulate_grid(
+        world_named("shared-distractors", 4, 50, 3), [1, 4, 9], ("mux", SINGLE, "agent-forest"), runs=101
+    )
+    assert here.right.tolist() == found["1"]
 
 
 def test_more_devices_than_there_are_is_refused_with_the_remedy():
