@@ -26,6 +26,7 @@ VERBS = {
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
     "pilot-size": "How many questions and samples a pilot needs.",
+    "simulate": "Whole runs played out: what one run shows, and which pool wins how often.",
     "scaling": "More models, more samples, or neither: the best use of a budget.",
     "check-rule": "Which axioms a selection rule keeps, with the smallest counterexamples.",
     "agreement": "What a log without reference answers can say of its models.",

@@ -61,7 +61,7 @@ def command(
       muxcast compare pool.toml --task t.jsonl --methods slm-mux,llm-debate
     """
     from ..backends.baselines import Setting
-    from ..backends.comparison import USUAL, compare
+    from ..backends.comparison import MOST_FOR_BUDGET, USUAL, compare
     from ..backends.pool import read_pool
     from ..backends.tasks import task_named
     from ..simulate.errors import unknown_name
@@ -119,6 +119,8 @@ def command(
         )
     if result.budget is not None:
         note(f"sampling methods were sized to {result.budget:.0f} tokens a question")
+    if result.capped:
+        note(f"{', '.join(result.capped)}: stopped at {MOST_FOR_BUDGET} samples a model, below that budget")
 
 
 def _signed(fraction: float) -> str:
