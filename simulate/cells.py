@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
-
 from .answers import AnswerLog
 from .errors import BadInput, unknown_name
 
@@ -82,8 +80,23 @@ def tokens_of(log: AnswerLog) -> dict[str, tuple[float, float]] | None:
     return {name: (float(prompts[name]), float(means["completion_tokens"][name])) for name in means.index}
 
 
-def tokens_per_question(cell: Cell, tokens: Mapping[str, tuple[float, float]] | None) -> float | None:
-    """Expected tokens to answer one question: each model reads the prompt once and writes ``samples`` completions."""
+def tokens_per_question(
+    cell: Cell, tokens: Mapping[str, tuple[float, float]] | None, drawn: Sequence[float] | None = None
+) -> float | None:
+    """Expected tokens to answer one question: each model reads the prompt once and writes its completions.
+
+    Args:
+        cell: rule, pool and samples.
+        tokens: mean (prompt, completion) tokens of one sample per model; None where unknown.
+        drawn: expected samples of each of the cell's models, where a rule may stop early; a model that is asked
+            for less than one sample on average reads its prompt that often.
+    """
     if tokens is None:
         return None
-    return float(np.sum([tokens[name][0] + cell.samples * tokens[name][1] for name in cell.models]))
+    counts = [cell.samples] * len(cell.models) if drawn is None else drawn
+    return float(
+        sum(
+            tokens[name][0] * min(count, 1.0) + count * tokens[name][1]
+            for name, count in zip(cell.models, counts, strict=True)
+        )
+    )

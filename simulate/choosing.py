@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from .cells import Cell, tokens_per_question
+from .cells import SINGLE, Cell, tokens_per_question
 
 if TYPE_CHECKING:
     from .forecast import Forecast
@@ -73,14 +73,15 @@ def choose(forecast: Forecast, worth: float | None = None, cost: Mapping[Cell, f
     """
     price = np.array([cost[cell] for cell in forecast.cells]) if cost is not None else cell_costs(forecast)
     utility = forecast.halves.mean(0) - (0.0 if worth is None else price / worth)
-    winner = _winner(utility.mean(0), price)
+    alone = np.array([cell.rule == SINGLE for cell in forecast.cells])
+    winner = _winner(utility.mean(0), price, alone)
     draws = forecast.accuracy - (0.0 if worth is None else price / worth)
     held_out = []
     for fold in range(_FOLDS):
         test = np.arange(len(utility)) % _FOLDS == fold
         if test.all() or not test.any():
             continue
-        held_out.append(forecast.halves.mean(0)[test, _winner(utility[~test].mean(0), price)].mean())
+        held_out.append(forecast.halves.mean(0)[test, _winner(utility[~test].mean(0), price, alone)].mean())
     top = draws.max(1)
     best = float((draws[:, winner] >= top - INDIFFERENT).mean())
     regret = float((top - draws[:, winner]).mean())
@@ -99,30 +100,27 @@ def choose(forecast: Forecast, worth: float | None = None, cost: Mapping[Cell, f
 
 
 def cell_costs(forecast: Forecast) -> Float[np.ndarray, " cell"]:
-    """Cost of one question per cell: money by the price table, else tokens, else samples drawn."""
-    tokens = forecast.posterior.pilot.tokens
-    if tokens is not None and forecast.prices is not None:
-        return np.array(
-            [
-                sum(
-                    (
-                        tokens[name][0] * forecast.prices[name][0]
-                        + cell.samples * tokens[name][1] * forecast.prices[name][1]
-                    )
-                    / 1e6
-                    for name in cell.models
-                )
-                for cell in forecast.cells
-            ]
-        )
-    if tokens is not None:
-        return np.array([tokens_per_question(cell, tokens) for cell in forecast.cells], float)
-    return np.array([cell.samples * len(cell.models) for cell in forecast.cells], float)
+    """Expected cost of one question per cell: money by the price table, else tokens, else samples drawn."""
+    tokens, prices = forecast.posterior.pilot.tokens, forecast.prices
+    if tokens is None:
+        return np.array([sum(drawn) for drawn in forecast.drawn], float)
+    if prices is None:
+        return np.array(forecast.tokens_per_question, float)
+    money = {
+        name: (prompt * prices[name][0] / 1e6, completion * prices[name][1] / 1e6)
+        for name, (prompt, completion) in tokens.items()
+        if name in prices
+    }
+    pairs = zip(forecast.cells, forecast.drawn, strict=True)
+    return np.array([tokens_per_question(cell, money, drawn) for cell, drawn in pairs], float)
 
 
-def _winner(utility: Float[np.ndarray, " cell"], price: Float[np.ndarray, " cell"]) -> int:
+def _winner(
+    utility: Float[np.ndarray, " cell"], price: Float[np.ndarray, " cell"], alone: Bool[np.ndarray, " cell"]
+) -> int:
+    """The cheapest of the best; of names for the same plan (every rule on one model) self-consistency."""
     near = np.flatnonzero(utility >= utility.max() - INDIFFERENT)
-    return int(near[np.lexsort((-utility[near], price[near]))[0]])
+    return int(near[np.lexsort((~alone[near], -utility[near], price[near]))[0]])
 
 
 def _rivals(forecast: Forecast, draws: Float[np.ndarray, "draw cell"], winner: int) -> Int[np.ndarray, " rival"]:

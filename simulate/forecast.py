@@ -32,6 +32,8 @@ class Forecast:
     """Accuracy in each drawn world; the halves differ by simulation noise only."""
     run_variance: Float[np.ndarray, " cell"]
     """Variance of one single run's accuracy around the expected one, given world and questions."""
+    drawn: list[list[float]]
+    """Expected samples of a question per model of each cell; below ``samples`` where a rule stops early."""
     single_cells: list[Cell]
     """Self-consistency of each single model at each k, which gains are over."""
     singles: Float[np.ndarray, "half draw single"]
@@ -53,6 +55,12 @@ class Forecast:
     def accuracy(self) -> Float[np.ndarray, "draw cell"]:
         """Draws of each cell's expected accuracy, simulation noise taken out of their spread."""
         return np.clip(denoised(self.halves), 0, 1)
+
+    @cached_property
+    def tokens_per_question(self) -> list[float | None]:
+        """Expected tokens to answer one question per cell; None where the pilot counts none."""
+        tokens = self.posterior.pilot.tokens
+        return [tokens_per_question(cell, tokens, drawn) for cell, drawn in zip(self.cells, self.drawn, strict=True)]
 
     @cached_property
     def mean(self) -> Float[np.ndarray, " cell"]:
@@ -96,11 +104,14 @@ class Forecast:
         return lower, upper
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain_*, tokens_per_question."""
+        """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain_*, and expected cost.
+
+        ``samples_per_question`` and ``tokens_per_question`` are what a question costs on average over all models
+        of the pool, less than ``samples`` of each where a rule stops early.
+        """
         lower, upper = self.interval(self.accuracy)
         gain_lower, gain_upper = self.interval(self.gains)
         run_lower, run_upper = self.interval(self.run_accuracy)
-        tokens = self.posterior.pilot.tokens
         frame = pd.DataFrame(
             {
                 "rule": [cell.rule for cell in self.cells],
@@ -118,7 +129,8 @@ class Forecast:
                 "gain_lower": gain_lower,
                 "gain_upper": gain_upper,
                 "gain_model": [self.single_cells[i].models[0] for i in self.baseline],
-                "tokens_per_question": [tokens_per_question(cell, tokens) for cell in self.cells],
+                "samples_per_question": [sum(drawn) for drawn in self.drawn],
+                "tokens_per_question": self.tokens_per_question,
             }
         )
         frame.attrs = {"questions": self.questions, "level": self.level}
@@ -140,6 +152,7 @@ class Forecast:
                     "accuracy": {name: float(row[name]) for name in ("mean", "sd", "lower", "upper")},
                     "run": {"lower": float(row["run_lower"]), "upper": float(row["run_upper"])},
                     "gain": {"over": SINGLE, "model": row["gain_model"], **gain},
+                    "samples_per_question": float(row["samples_per_question"]),
                     "tokens_per_question": None if pilot.tokens is None else row["tokens_per_question"],
                 }
             )
@@ -242,13 +255,14 @@ def forecast(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     worlds = posterior.blocks(target, questions, draws, seed)
     told = None if progress is None else (lambda done: progress(done / draws))
-    halves, run_variance = score_cells(
+    halves, run_variance, drawn = score_cells(
         worlds, [*cells, *singles], posterior.models, rng, pilot=posterior.pilot, progress=told
     )
     return Forecast(
         cells=cells,
         halves=halves[:, :, : len(cells)],
         run_variance=run_variance[: len(cells)],
+        drawn=drawn[: len(cells)],
         single_cells=singles,
         singles=halves[:, :, len(cells) :],
         posterior=posterior,

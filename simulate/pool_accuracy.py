@@ -55,6 +55,9 @@ class Scores(NamedTuple):
     """Accuracy over the world's questions; the halves differ by simulation noise, where a rule is simulated."""
     run_variance: Float[np.ndarray, " cell"]
     """Variance of one single run's accuracy around the expected one, given world and questions."""
+    drawn: list[list[float]]
+    """Expected samples of a question from each model of a cell, in the cell's order; fewer than k where a rule stops
+    early."""
 
 
 def cell_accuracy(
@@ -93,9 +96,14 @@ def score_cells(
     index = {name: place for place, name in enumerate(models)}
     by_samples: dict[int, dict[str, list[int]]] = {}
     for place, cell in enumerate(cells):
-        by_samples.setdefault(cell.samples, {}).setdefault(cell.rule, []).append(place)
+        by_samples.setdefault(cell.samples, {}).setdefault(_played_as(cell), []).append(place)
     paths = [tuple(index[name] for name in reversed(cell.models)) for cell in cells]
     results, scatter = [], np.zeros(len(cells))
+    drawn = [np.full(len(cell.models), float(cell.samples)) for cell in cells]
+    rules_played = [_played_as(cell) for cell in cells]
+    early = [place for place, rule in enumerate(rules_played) if rule not in (*EXACT, PLURALITY)]
+    for place in early:
+        drawn[place][:] = 0
     done = 0
     for world in worlds:
         out = np.empty((HALVES, world.p.shape[0], len(cells)))
@@ -122,7 +130,9 @@ def score_cells(
         for k, rules in by_samples.items():
             for rule in rules.keys() - {*EXACT, PLURALITY}:
                 assert pilot is not None
-                _registered(world, rule, k, rules[rule], paths, pilot, rng, out)
+                spent = _registered(world, rule, k, rules[rule], paths, pilot, rng, out)
+                for place, of_model in zip(rules[rule], spent, strict=True):
+                    drawn[place] += of_model[list(reversed(paths[place]))] * len(world.p)
         results.append(out)
         done += out.shape[1]
         if progress is not None:
@@ -130,9 +140,18 @@ def score_cells(
     halves = np.concatenate(results, 1)
     # a half is the mean of a few runs, so the halves' difference tells the variance of one
     simulated = (halves[0] - halves[1]).var(0) / 2
-    runs = np.array([rounds if cell.rule in (*EXACT, PLURALITY) else 1 for cell in cells])
-    exact = np.array([cell.rule in EXACT and cell.samples <= EXACT_SAMPLES for cell in cells])
-    return Scores(halves, np.where(exact, scatter / done, runs * simulated))
+    runs = np.array([rounds if rule in (*EXACT, PLURALITY) else 1 for rule in rules_played])
+    exact = np.array(
+        [rule in EXACT and cell.samples <= EXACT_SAMPLES for rule, cell in zip(rules_played, cells, strict=True)]
+    )
+    for place in early:
+        drawn[place] /= done
+    return Scores(halves, np.where(exact, scatter / done, runs * simulated), [each.tolist() for each in drawn])
+
+
+def _played_as(cell: Cell) -> str:
+    """The rule that scores a cell: the pooled plurality of one model is its mode, which is known exactly."""
+    return SINGLE if cell.rule == PLURALITY and len(cell.models) == 1 else cell.rule
 
 
 def mux_accuracy(
@@ -239,8 +258,13 @@ def _plurality(world: Population, votes: Mapping[int, list[int]], paths, rng, ro
                 out[half, d : d + step, votes[k]] = totals[k].T / (rounds * questions)
 
 
-def _registered(world: Population, name: str, k: int, places, paths, pilot: Pilot, rng, out) -> None:
-    """Play out any registered rule, one simulated run per half; every pool sees the same answers."""
+def _registered(
+    world: Population, name: str, k: int, places, paths, pilot: Pilot, rng, out
+) -> Float[np.ndarray, "cell model"]:
+    """Play out any registered rule, one simulated run per half; every pool sees the same answers.
+
+    Returns the samples it drew of each model, a question's average.
+    """
     from .rules.evaluate import rule_outcomes, tally
     from .rules.protocol import ABSENT, BLANK, rule_named
 
@@ -249,11 +273,12 @@ def _registered(world: Population, name: str, k: int, places, paths, pilot: Pilo
     learned = None if rule.learn is None else rule.learn(pilot.counts, accuracy, k)
     right = np.ones(world.p.shape[1], int)
     edges = np.cumsum(world.p, -1)
+    spent = np.zeros((len(places), len(pilot.models)))
     for half in range(HALVES):
         picks = rng.random((*world.blank.shape, k))
         order = (picks[..., None] >= edges[..., None, :]).sum(-1)
         order = np.where(order >= edges.shape[-1], BLANK, order).astype(np.int32)
-        for place in places:
+        for number, place in enumerate(places):
             inside = np.isin(np.arange(len(pilot.models)), paths[place])
             drawn = np.where(inside[:, None], order, ABSENT)
             counts, blanks = tally(drawn, edges.shape[-1])
@@ -268,6 +293,8 @@ def _registered(world: Population, name: str, k: int, places, paths, pilot: Pilo
                 learned=learned,
             )
             out[half, :, place] = found.accuracy.mean(-1)
+            spent[number] += found.spent.mean((0, 1)) / HALVES
+    return spent
 
 
 def _count_votes(counts: Int[np.ndarray, "draw question model cls"], tree: Trie, pools: int):

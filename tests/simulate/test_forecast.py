@@ -138,13 +138,28 @@ def test_forecast_repeats_bit_for_bit(posterior: Posterior, made: Forecast) -> N
     assert np.array_equal(made.halves, again.halves)
 
 
+def test_rules_that_stop_early_are_forecast_to_cost_less(posterior: Posterior) -> None:
+    made = forecast(posterior, samples=[6], rules=["mux", "early-mux", "cascade"], pools=[MODELS], seed=3, draws=20)
+    frame = made.to_frame().set_index("rule")
+    assert frame.samples_per_question["mux"] == 6 * len(MODELS)
+    for rule in ("early-mux", "cascade"):
+        assert 1 <= frame.samples_per_question[rule] < 6 * len(MODELS)
+    mux, cascade = (made.drawn[[cell.rule for cell in made.cells].index(rule)] for rule in ("mux", "cascade"))
+    assert mux == [6.0] * len(MODELS)
+    # the cascade asks the preferred model of every question and the others only where it was in doubt
+    assert cascade[0] == max(cascade) and cascade[-1] < cascade[0]
+
+
 def test_json_has_the_fields_of_the_format(made: Forecast) -> None:
     content = made.to_json()
     assert content["format"] == "muxcast-forecast" and content["version"] == 1
     assert content["target"] == {"kind": "same", "questions": 60}
     assert content["pilot"]["samples"] == dict.fromkeys(MODELS, 4)
     cell = content["cells"][0]
-    assert set(cell) == {"rule", "models", "samples", "accuracy", "run", "gain", "tokens_per_question"}
+    assert set(cell) == {
+        *("rule", "models", "samples", "accuracy", "run", "gain"),
+        *("samples_per_question", "tokens_per_question"),
+    }
     for row in content["cells"]:
         figures = row["accuracy"]
         assert 0 <= figures["lower"] <= figures["mean"] <= figures["upper"] <= 1
@@ -164,7 +179,10 @@ def test_winners_curse_is_corrected_when_all_cells_are_equal(made: Forecast) -> 
     rng = np.random.default_rng(0)
     noise = rng.normal(0.6, 0.05, (1, 60, 200)).repeat(2, 0)
     cells = [Cell("mux", ("ant",), k) for k in range(1, 201)]
-    level = Forecast(cells, noise, np.zeros(200), made.single_cells, made.singles, made.posterior, "same", 60, 0.9, 0)
+    drawn = [[float(k)] for k in range(1, 201)]
+    level = Forecast(
+        cells, noise, np.zeros(200), drawn, made.single_cells, made.singles, made.posterior, "same", 60, 0.9, 0
+    )
     best = choose(level)
     assert best.uncorrected > 0.61
     assert abs(best.accuracy - 0.6) < 0.015
