@@ -121,7 +121,7 @@ def _show(result, half_width, chance, within) -> None:
             "power",
         ],
         rows,
-        caption=f"± and chance: at {result.reference} questions. power: how fast ± falls with more (0.5: as 1/√questions). "
+        caption=f"± and chance: at {result.reference} questions. power: ± falls as 1/questions^power. "
         "*: fewest samples in all.",
     )
     pool = "+".join(result.pool.models)
