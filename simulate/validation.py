@@ -200,6 +200,11 @@ def validate(forecast: Mapping[str, Any] | Any, log: AnswerLog, *, seed: int = 0
         notes.append(
             f"the log has {len(seen.questions)} of the {promised} questions forecast; which ones adds to the error"
         )
+    if len(seen.questions) > promised and target["kind"] == "same":
+        notes.append(
+            f"the log has {len(seen.questions)} questions where the forecast is about the pilot's own {promised}: "
+            "drop the others, or forecast with --target new"
+        )
     _note_other_questions(content, log, notes)
     return Validation(
         cells=shown,

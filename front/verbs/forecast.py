@@ -21,7 +21,7 @@ from .options import json_option, parse_pools, parse_rules, parse_samples, pools
 )
 @click.option("--questions", type=click.IntRange(1), help="How many new questions.  [default: as many as the pilot]")
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
-@click.option("--prices", metavar="FILE", help="JSON: model to [prompt, completion] price of a million tokens.")
+@click.option("--prices", metavar="FILE", help="Price table: TOML as for `muxcast plan`, or JSON. Adds money to cells.")
 @click.option("--model", default="joint", show_default=True, help="Calibration model variant.")
 @click.option(
     "--against",
@@ -47,6 +47,7 @@ def command(pilots, samples, rules, pools, target, questions, level, prices, mod
       muxcast forecast pilot.parquet --against self-consistency:qwen:8
     """
     from ..simulate.calibration import calibrate
+    from ..simulate.choosing import cell_costs
     from ..simulate.errors import BadInput
     from ..simulate.forecast import forecast
     from ..simulate.intervals import cell_named, differences, meanings
@@ -79,6 +80,9 @@ def command(pilots, samples, rules, pools, target, questions, level, prices, mod
     for remark in result.notes:
         note(f"note: {remark}")
     content = {**result.to_json(), "intervals": meanings(result)}
+    if price_table:
+        for cell, money in zip(content["cells"], cell_costs(result), strict=True):
+            cell["money_per_question"] = float(money) if log.tokens() is not None else None
     compared = None
     if rival:
         compared = differences(result, cell_named(result, *rival))
@@ -136,20 +140,33 @@ def _cell(text: str) -> tuple[str, list[str], int]:
 
 
 def _read_prices(path: str, models: list[str]) -> dict[str, tuple[float, float]]:
+    """Price of a million (prompt, completion) tokens per model, from the table of `muxcast plan` or from JSON."""
     import json
     from pathlib import Path
 
     from ..simulate.errors import BadInput
+    from ..simulate.prices import prices_from, read_prices
 
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-        table = {name: (float(found[name][0]), float(found[name][1])) for name in models}
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); give a JSON file of prices") from None
-    except KeyError as error:
-        raise BadInput(f"{path}: has no price for model {error}; add [prompt, completion] per million tokens") from None
-    except (ValueError, TypeError, IndexError):
-        raise BadInput(
-            f'{path}: not a price table; write {{"model": [prompt, completion]}} per million tokens'
-        ) from None
-    return table
+    if Path(path).suffix != ".json":
+        table = read_prices(path)
+    else:
+        try:
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            rates = {name: {"input": pair[0], "output": pair[1]} for name, pair in found.items()}
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror}); give a file of prices") from None
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError):
+            raise BadInput(
+                f'{path}: not a price table; write {{"model": [prompt, completion]}} per million tokens, or the TOML '
+                "table of `muxcast plan`"
+            ) from None
+        table = prices_from({"models": rates}, path)
+    prices = {}
+    for name in models:
+        if name not in table.models:
+            raise BadInput(f"{path}: has no price for model {name!r}; add it")
+        pair = table.per_million(name)
+        if pair is None:
+            raise BadInput(f"{path}: model {name!r} has no token price and no GPU price; add input and output")
+        prices[name] = pair
+    return prices

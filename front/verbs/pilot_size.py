@@ -54,6 +54,7 @@ def command(
       muxcast pilot-size draft.parquet --half-width 0.5 --pools a+b,a,b
       muxcast pilot-size correlated --models 3 --samples 8 --per-question 2,4
     """
+    from ..simulate.errors import unknown_name
     from ..simulate.pilot_size import LARGE, pilot_size
     from ..simulate.ready_worlds import WORLDS, world_named
     from ..terminal import note, progress, write_json
@@ -61,6 +62,8 @@ def command(
     grid, chosen = parse_samples(per_question), parse_pools(pools)
     if draft in WORLDS and not Path(draft).exists():
         worlds = [world_named(draft, seed + i, LARGE, models) for i in range(count)]
+    elif not Path(draft).exists() and not Path(draft).suffix:
+        raise unknown_name("world, and no log,", draft, WORLDS)
     else:
         from ..simulate.calibration import calibrate
         from ..simulate.logfile import read_log

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxcast.cli import cli
-from muxcast.simulate.cost import Usage
+from muxcast.simulate.cost import Usage, usage_of
 from muxcast.simulate.errors import BadInput
+from muxcast.simulate.logfile import write_log
 from muxcast.simulate.plan import pareto_front, plan
 from muxcast.simulate.prices import prices_from
+from muxcast.simulate.ready_worlds import world_named
 
 MODELS = ("a", "b", "c")
 TOP = {"a": 0.70, "b": 0.66, "c": 0.50}
@@ -242,3 +244,26 @@ def test_gpu_seconds_loads_and_waiting_by_hand(tmp_path):
     assert row["latency_s"] == pytest.approx(4.1 + 12)
     single = next(row for row in written["cells"] if row["models"] == ["a"] and row["samples"] == 4)
     assert single["gpu_seconds_per_question"] == pytest.approx(0.81)
+
+
+def test_forecast_takes_the_same_price_table_as_plan(tmp_path):
+    log = world_named("correlated", 0, 30, 2).log(2, 0)
+    write_log(log, tmp_path / "pilot.parquet")
+    (tmp_path / "p.toml").write_text("[models.slm-1]\ninput = 1.0\noutput = 2.0\n[models.slm-2]\noutput = 5.0\n")
+    (tmp_path / "p.json").write_text(json.dumps({"slm-1": [1.0, 2.0], "slm-2": [0.0, 5.0]}))
+    call = ["forecast", str(tmp_path / "pilot.parquet"), "--samples", "1,3", "--rules", "mux", "--json", "-"]
+    written = []
+    for table in ("p.toml", "p.json"):
+        told = CliRunner().invoke(cli, [*call, "--prices", str(tmp_path / table)], catch_exceptions=False)
+        written.append(json.loads(told.stdout)["cells"])
+    assert written[0] == written[1]
+    both = next(cell for cell in written[0] if len(cell["models"]) == 2 and cell["samples"] == 3)
+    use = usage_of(log)
+    expected = use["slm-1"].prompt_tokens + 3 * 2 * use["slm-1"].completion_tokens
+    expected += 3 * 5 * use["slm-2"].completion_tokens
+    assert both["money_per_question"] == pytest.approx(expected / 1e6)
+    (tmp_path / "few.json").write_text(json.dumps({"slm-1": [1.0, 2.0]}))
+    (tmp_path / "bad.json").write_text("[1]")
+    for table, message in (("few.json", "no price for model 'slm-2'"), ("bad.json", "not a price table")):
+        refused = CliRunner().invoke(cli, [*call, "--prices", str(tmp_path / table)])
+        assert message in str(refused.exception)
