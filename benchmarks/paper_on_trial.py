@@ -4,7 +4,8 @@
 
 For each of MATH, GPQA and GSM8K a population of questions is fitted to few of the paper's printed figures
 (single models, and its curves at 2 to 4 samples) and then predicts the others: the curves at 5 to 9
-samples, another pool of three models (Table 1), and what more models bring (1 to 5). Figures are from arXiv 2510.05077 v1, embedded in
+samples, another pool of three models (Table 1), and what more models bring (1 to 5). Figures are from
+arXiv 2510.05077 v1, embedded in
 paper_numbers.csv. Writes results/paper_on_trial.json and .png.
 """
 

@@ -31,7 +31,7 @@ from muxcast.simulate.unlabelled import consensus_split, estimate_quality
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data"
 SAMPLES = 4
-PILOTS = 10
+PILOTS = 6
 CLEAR = 0.02
 """Accuracies closer than this count as equal: no order of theirs is wrong."""
 TRUTH: dict[str, AnswerLog] = {}

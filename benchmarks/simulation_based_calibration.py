@@ -37,7 +37,16 @@ from muxcast.simulate.simulation_based_calibration import (
 )
 
 RESULT = Path(__file__).parent / "results" / "simulation_based_calibration.json"
-PIPELINE = ("calibration", "difficulty", "distractors", "posterior", "forecast", "pool_accuracy", "mode_laws")
+PIPELINE = (
+    "calibration",
+    "difficulty",
+    "distractors",
+    "posterior",
+    "forecast",
+    "pool_accuracy",
+    "mode_laws",
+    "choosing",
+)
 """Modules whose change makes earlier pilots worthless."""
 DRAFT_SHARE = 0.4
 """Of the posterior trials' questions, those of the draft."""
@@ -100,6 +109,7 @@ def to_json(one: PilotRanks) -> dict:
         "ranks": {kind: one.ranks[kind].tolist() for kind in KINDS},
         "error": np.round(one.error, 5).tolist(),
         "crps": np.round(one.crps, 5).tolist(),
+        "choice": {name: round(value, 5) for name, value in one.choice.items()},
     }
 
 
@@ -110,6 +120,7 @@ def from_json(row: dict) -> PilotRanks:
         row["draws"],
         np.array(row["error"]),
         np.array(row["crps"]),
+        row["choice"],
     )
 
 
@@ -137,6 +148,14 @@ def show(row: dict) -> None:
     figures = [f"{100 * one['value']:4.0f}±{100 * (one['se'] or 0):<2.0f}" for one in shares]
     figures += [f"{100 * s['mae']:7.2f}", f"{100 * s['bias']['value']:+7.2f}"]
     print(f"{row['world']:20} {row['target']:6} {s['pilots']:6} " + " ".join(figures), flush=True)
+    c = {name: one["value"] for name, one in s["choice"].items()}
+    print(
+        f"  choice: forecast off by {100 * c['corrected_error']:+.2f} points (uncorrected "
+        f"{100 * c['uncorrected_error']:+.2f}); best {c['is_best']:.0%} (said "
+        f"{c['best_probability']:.0%}); "
+        f"regret {100 * c['regret']:.2f} (said {100 * c['expected_regret']:.2f}); the best was among it and its "
+        f"{c['rivals']:.0f} rivals {c['best_among']:.0%} of the time", flush=True,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ from muxcast.simulate.validation import Validation, validate
 from muxcast.simulate.worlds import World, worlds_of
 
 RESULT = Path(__file__).parent / "results" / "validation_verdicts.json"
-SHAPES = ((30, 2), (30, 4), (100, 4), (100, 7), (500, 4))
+SHAPES = ((30, 2), (30, 4), (100, 7), (500, 4))
 """Questions and models of the pilots."""
-TASKS = ("correlated", "u-shaped", "confidently-wrong")
+TASKS = ("correlated", "confidently-wrong")
 PILOT = 4
 SAMPLES = (1, 2, 4, 8)
 LOG_SAMPLES = (8, 32)

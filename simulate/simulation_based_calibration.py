@@ -20,8 +20,9 @@ from jaxtyping import Float, Int
 from .answers import AnswerLog
 from .calibration import calibrate
 from .cells import Cell
+from .choosing import INDIFFERENT, choose
 from .errors import BadInput
-from .forecast import forecast
+from .forecast import Forecast, forecast
 from .pool_accuracy import cell_accuracy
 from .posterior import Population, Posterior, Target
 from .scores import crps, rank, uniform_bands
@@ -54,6 +55,9 @@ class PilotRanks(NamedTuple):
     error: Float[np.ndarray, " cell"]
     """Forecast minus true accuracy."""
     crps: Float[np.ndarray, " cell"]
+    choice: dict[str, float]
+    """The recommendation and the truth about it: forecast corrected and not, accuracy, probability that it is the
+    best and whether it is, expected regret and regret, whether the best is it or among its rivals, their number."""
 
 
 def trials_of_worlds(worlds: Iterable[World], samples: int, target: Target = "same", seed: int = 0) -> Iterator[Trial]:
@@ -123,7 +127,25 @@ def ranks_of(trial: Trial, k: tuple[int, ...] = (4, 8), draws: int = 200) -> Pil
         {kind: len(said[kind]) for kind in KINDS},
         (found.accuracy.mean(0) - truth["accuracy"])[order],
         crps(found.accuracy, truth["accuracy"])[order],
+        _choice(found, truth["accuracy"]),
     )
+
+
+def _choice(found: Forecast, truth: Float[np.ndarray, " cell"]) -> dict[str, float]:
+    made = choose(found)
+    regret = float(truth.max() - truth[made.place])
+    best = found.cells[int(truth.argmax())]
+    return {
+        "corrected": made.accuracy,
+        "uncorrected": made.uncorrected,
+        "accuracy": float(truth[made.place]),
+        "best_probability": made.best_probability,
+        "is_best": float(regret <= INDIFFERENT),
+        "expected_regret": made.regret,
+        "regret": regret,
+        "best_among": float(regret <= INDIFFERENT or best in made.rivals),
+        "rivals": float(len(made.rivals)),
+    }
 
 
 @dataclass(frozen=True)
@@ -172,6 +194,14 @@ class SimulatedCalibration:
         errors = shares.std(1, ddof=1) / np.sqrt(count) if count > 1 else np.full(bins, np.nan)
         return list(zip(shares.mean(1).tolist(), errors.tolist(), strict=True))
 
+    def choices(self) -> dict[str, list[float]]:
+        """What was said of the recommended cell and what was true, by name, one figure a pilot; and the errors."""
+        found = {name: [one.choice[name] for one in self.pilots] for name in self.pilots[0].choice}
+        truth = np.array(found["accuracy"])
+        for name in ("corrected", "uncorrected"):
+            found[f"{name}_error"] = (np.array(found[name]) - truth).tolist()
+        return found
+
     def summary(self) -> dict[str, Any]:
         """Coverage and rank histogram by kind of interval, mean error and its bias (fractions)."""
         error = np.stack([one.error for one in self.pilots])
@@ -188,6 +218,10 @@ class SimulatedCalibration:
             "mae": float(np.abs(error).mean()),
             "bias": _figure(error.mean(), error.mean(1).std(ddof=1) / np.sqrt(len(error)) if several else np.nan),
             "crps": float(np.mean([one.crps for one in self.pilots])),
+            "choice": {
+                name: _figure(np.mean(column), np.std(column, ddof=1) / np.sqrt(len(column)) if several else np.nan)
+                for name, column in self.choices().items()
+            },
             "rank_histogram": {kind: [_figure(*pair) for pair in self.histogram(kind)] for kind in KINDS},
             "cells_within_bands": {
                 kind: float(np.mean([self.calibrated(cell, kind) for cell in range(self.pit(kind).shape[1])]))

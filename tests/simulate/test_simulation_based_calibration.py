@@ -26,6 +26,11 @@ def test_every_pilot_is_ranked_once_a_cell():
     for one in found.pilots:
         for kind in KINDS:
             assert one.ranks[kind].min() >= 0 and one.ranks[kind].max() <= one.draws[kind]
+    for one in found.pilots:
+        said = one.choice
+        assert said["regret"] >= 0 and said["expected_regret"] >= 0
+        assert said["is_best"] <= said["best_among"]
+        assert said["accuracy"] == pytest.approx(said["corrected"], abs=0.5)
     for kind in KINDS:
         shares = [share for share, _ in found.histogram(kind)]
         assert sum(shares) == pytest.approx(1)
@@ -40,7 +45,14 @@ def made_up(draw_pit, pilots=400, cells=3, draws=99):
 
     def one():
         ranks = np.minimum((draw_pit(rng) * (draws + 1)).astype(int), draws) * np.ones(cells, int)
-        return PilotRanks(pools, dict.fromkeys(KINDS, ranks), dict.fromkeys(KINDS, draws), ranks * 0.0, ranks * 0.0)
+        return PilotRanks(
+            pools,
+            dict.fromkeys(KINDS, ranks),
+            dict.fromkeys(KINDS, draws),
+            ranks * 0.0,
+            ranks * 0.0,
+            {"corrected": 0.6, "uncorrected": 0.61, "accuracy": 0.6},
+        )
 
     return SimulatedCalibration([one() for _ in range(pilots)])
 
@@ -89,4 +101,9 @@ def test_forecasts_of_the_models_own_worlds_cover_as_they_say(target):
             # 40 pilots whose cells go together: 3 standard deviations of a share of 40
             assert share == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 40)), (kind, level)
     assert max(LEVELS) == 0.95
+    said = {name: np.array(column) for name, column in found.choices().items()}
+    for claim, truth in (("corrected", "accuracy"), ("best_probability", "is_best"), ("expected_regret", "regret")):
+        miss = said[claim] - said[truth]
+        assert abs(miss.mean()) < 3 * miss.std(ddof=1) / np.sqrt(40), (claim, truth)
+    assert said["best_among"].mean() > 0.8
     assert np.mean([found.calibrated(cell, level=0.99) for cell in range(len(found.cells))]) > 0.8
