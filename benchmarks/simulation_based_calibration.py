@@ -77,6 +77,8 @@ def main() -> None:
                     start = time.process_time()
                     row["pilots"].append({**to_json(ranks_of(trial)), "seconds": round(time.process_time() - start, 1)})
                     write(settings, kept)
+            row["summary"] = SimulatedCalibration([from_json(one) for one in row["pilots"]]).summary()
+            write(settings, kept)
             show(row)
 
 
@@ -135,9 +137,6 @@ def read_kept(settings: dict) -> dict[str, dict]:
 
 
 def write(settings: dict, kept: dict[str, dict]) -> None:
-    for row in kept.values():
-        if row["pilots"]:
-            row["summary"] = SimulatedCalibration([from_json(one) for one in row["pilots"]]).summary()
     RESULT.parent.mkdir(exist_ok=True)
     write_text(RESULT, json.dumps({"settings": settings, "rows": kept}, separators=(",", ":")) + "\n")
 

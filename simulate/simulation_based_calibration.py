@@ -206,6 +206,7 @@ class SimulatedCalibration:
         """Coverage and rank histogram by kind of interval, mean error and its bias (fractions)."""
         error = np.stack([one.error for one in self.pilots])
         several = len(self.pilots) > 1
+        bands = uniform_bands(len(self.pilots))
         return {
             "pilots": len(self.pilots),
             "cells": len(self.cells),
@@ -224,7 +225,7 @@ class SimulatedCalibration:
             },
             "rank_histogram": {kind: [_figure(*pair) for pair in self.histogram(kind)] for kind in KINDS},
             "cells_within_bands": {
-                kind: float(np.mean([self.calibrated(cell, kind) for cell in range(self.pit(kind).shape[1])]))
+                kind: float(np.mean([bands.hold(column) for column in self.pit(kind).T]))
                 for kind in KINDS
             },
         }  # fmt: skip
