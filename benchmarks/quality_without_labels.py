@@ -6,8 +6,8 @@ Random pilots of four samples a question of each log, labels hidden. Estimated a
 crowd-kit's one-coin Dawid-Skene and for its Wawa: error, bias, the share of model pairs in the right order (pairs
 that differ by 2 points or more), the best model found, and what MUX of all models loses when ties are broken by the
 estimate. For ours also the pool of up to three models that agrees most with the pilot's own consensus: what it loses
-against the truly best of them, and whether the model it prefers in a tie is its truly best. Real logs are read from
-../shared/data where that folder exists. Writes results/quality_without_labels.json.
+against the truly best of them, and whether the model it prefers in a tie is its truly best; and the error of one
+forecast of agreement. Real logs are read from ../shared/data where that folder exists. Writes results/quality_without_labels.json.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from muxcast.simulate.answers import AnswerLog
+from muxcast.simulate.calibration import calibrate
+from muxcast.simulate.forecast import forecast
 from muxcast.simulate.logfile import read_log
 from muxcast.simulate.ready_worlds import WORLDS, world_named
 from muxcast.simulate.replay import replay
-from muxcast.simulate.unlabelled import consensus_split, estimate_quality
+from muxcast.simulate.unlabelled import consensus_split, estimate_quality, labelled_by_agreement
+from muxcast.simulate.validation import validate
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data"
@@ -80,10 +83,13 @@ def main() -> None:
             row = {"log": name, "method": method, "pilots": PILOTS}
             row |= {key: None if one is None else float(np.mean([trial[key] for trial in many]))
                     for key, one in many[0].items()}  # fmt: skip
+            if method == "ours":
+                row["forecast_of_agreement"] = forecast_of_agreement(log)
             rows.append(row)
             print(
                 f"{name:32} {method:18} {100 * row['mae']:6.1f} {100 * row['bias']:+6.1f} {row['pairs_right']:6.2f} "
                 f"{row['best_found']:6.2f} {100 * row['mux_loss']:+6.2f} "
+                + (f"agreement {row['forecast_of_agreement']} " if method == "ours" else "")
                 + ("" if row["pool_loss"] is None else f"{100 * row['pool_loss']:+6.2f} {row['pool_tie_right']:6.2f}"),
                 flush=True,
             )
@@ -126,6 +132,17 @@ def judged(pilot: AnswerLog, rest: AnswerLog, truth: dict[str, float], seed: int
     found["ours"]["pool_loss"] = float(really.seen.mean.max() - own)
     found["ours"]["pool_tie_right"] = float(truth[chosen[0]] >= max(truth[name] for name in chosen) - CLEAR)
     return found
+
+
+def forecast_of_agreement(log: AnswerLog) -> dict[str, float]:
+    """One pilot's forecast of agreement with its consensus, against that of the other samples with it."""
+    pilot, rest = log.draw_samples(SAMPLES, 0)
+    assert rest is not None
+    quality, marked = consensus_split(pilot, 0)
+    pools = [pool for size in (1, 2) for pool in combinations(log.models, size)]
+    said = forecast(calibrate(marked, seed=0), [SAMPLES], ("mux",), pools)
+    judged = validate(said, labelled_by_agreement(rest, quality)).summary
+    return {"mae": round(judged["mae"], 4), "coverage": round(judged["coverage"], 3)}
 
 
 def score(log: AnswerLog, tie_break: dict[str, float]) -> float:

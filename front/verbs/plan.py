@@ -60,7 +60,7 @@ def command(source, prices, pilot, by, budget, within, samples, rules, pools, se
     from ..simulate.logfile import read_log
     from ..simulate.plan import plan
     from ..simulate.prices import read_prices
-    from ..terminal import note, write_json
+    from ..terminal import note, progress, write_json
 
     table = read_prices(prices) if prices else None
     if Path(source).suffix == ".json":
@@ -74,7 +74,9 @@ def command(source, prices, pilot, by, budget, within, samples, rules, pools, se
 
         log = read_log(source)
         wanted, chosen = parse_samples(samples), parse_pools(pools)
-        posterior = calibrate(log, seed=seed)
+        with progress("calibrating", 100) as bar:
+            told = bar.task_ids[0]
+            posterior = calibrate(log, seed=seed, progress=lambda done: bar.update(told, completed=100 * done))
         content = forecast(posterior, wanted, tuple(parse_rules(rules)), chosen, seed=seed).to_json()
         # the honest rival of a pool is its best member with as many samples as the whole pool draws
         sizes = {len(pool) for pool in chosen} if chosen else range(2, len(log.models) + 1)
