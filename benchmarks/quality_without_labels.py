@@ -5,9 +5,11 @@
 Random pilots of four samples a question of each log, labels hidden. Estimated against true accuracy for ours, for
 crowd-kit's one-coin Dawid-Skene and for its Wawa: error, bias, the share of model pairs in the right order (pairs
 that differ by 2 points or more), the best model found, and what MUX of all models loses when ties are broken by the
-estimate. For ours also the pool of up to three models that agrees most with the pilot's own consensus: what it loses
-against the truly best of them, and whether the model it prefers in a tie is its truly best; and the error of one
-forecast of agreement. Real logs are read from ../shared/data where that folder exists. Writes results/quality_without_labels.json.
+estimate.
+For ours also the pool of up to three models that agrees most with the pilot's own consensus: what it loses against
+the truly best of them, and whether the model it prefers in a tie is its truly best; and the error of one forecast of
+agreement. Real logs are read from ../shared/data where that folder exists.
+Writes results/quality_without_labels.json.
 """
 
 from __future__ import annotations
