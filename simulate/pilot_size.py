@@ -167,9 +167,15 @@ class _Law(NamedTuple):
             return anchor * (few / questions) ** power
         return self.half_widths[1] * (many / questions) ** self.power
 
-    def beyond(self, questions: int, half_width: float) -> _Law:
-        """The law with a further size measured beyond the larger one."""
-        return _Law((self.questions[1], questions), (self.half_widths[1], half_width))
+    def through(self, questions: int, half_width: float) -> _Law:
+        """The law drawn anew through a further measured size, and the nearer measured one beyond or below it."""
+        few, many = self.questions
+        if questions > many:
+            return _Law((many, questions), (self.half_widths[1], half_width))
+        end = many if questions < many else few
+        known = dict(zip(self.questions, self.half_widths, strict=True)) | {questions: half_width}
+        low, high = sorted((questions, end))
+        return _Law((low, high), (known[low], known[high]))
 
 
 def pilot_size(
@@ -269,13 +275,13 @@ def pilot_size(
             float(np.mean([one.lower <= one.gain <= one.upper for one in trials])),
         )  # fmt: skip
         promised = max(width, law.half_width(size))
-        if check.half_width <= SLACK * promised or size <= law.questions[1]:
+        if check.half_width <= SLACK * promised:
             break
         notes.append(
             f"{size} questions with {design.samples} samples left ±{100 * check.half_width:.2f} points, not the "
             f"±{100 * promised:.2f} expected: the law was drawn anew"
         )
-        laws[recommended] = law.beyond(size, check.half_width)
+        laws[recommended] = law.through(size, check.half_width)
         designs[recommended] = _design(design.samples, laws[recommended], pilots[recommended], asked)
     recommended = _cheapest(designs)
     if recommended is None:

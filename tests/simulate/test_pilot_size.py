@@ -56,8 +56,11 @@ def test_the_law_passes_through_what_was_measured():
     slow = _Law((100, 400), (0.02, 0.013))
     assert [slow.half_width(q) for q in (100, 400)] == pytest.approx([0.02, 0.013])
     assert slow.half_width(25) == pytest.approx(0.04)
-    again = slow.beyond(1600, 0.012)
+    again = slow.through(1600, 0.012)
     assert [again.half_width(q) for q in (400, 1600)] == pytest.approx([0.013, 0.012])
+    between = slow.through(200, 0.018)
+    assert [between.half_width(q) for q in (200, 400)] == pytest.approx([0.018, 0.013])
+    assert slow.through(400, 0.015).half_width(400) == pytest.approx(0.015)
 
 
 def test_the_chance_of_a_sound_choice_is_that_of_normal_errors():
