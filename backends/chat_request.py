@@ -11,7 +11,10 @@ from .tasks.task import Message
 
 _ROLES = ("system", "developer", "user", "assistant")
 # what would change the answer and cannot be honoured; anything else that is unknown is ignored
-_REFUSED = ("tools", "tool_choice", "functions", "function_call", "response_format", "logprobs", "audio", "modalities")
+_REFUSED = (
+    *("tools", "tool_choice", "functions", "function_call", "response_format", "logprobs", "audio", "modalities"),
+    *("logit_bias", "presence_penalty", "frequency_penalty"),
+)
 
 
 class ChatRequest(NamedTuple):
@@ -54,7 +57,7 @@ def read_chat_request(body: bytes, model: str, most_samples: int) -> ChatRequest
         raise BadInput("'muxcast' may hold 'samples' and 'answers'")
     samples = _whole(mux.get("samples"), "muxcast.samples", 1, most_samples)
     answers = mux.get("answers")
-    if answers is not None and answers not in KINDS:
+    if answers is not None and (not isinstance(answers, str) or answers not in KINDS):
         raise BadInput(f"'muxcast.answers' must be one of {', '.join(KINDS)}")
     options = request.get("stream_options") or {}
     if not isinstance(request.get("stream") or False, bool) or not isinstance(options, dict):
@@ -83,10 +86,19 @@ def _messages(given: Any) -> tuple[Message, ...]:
             parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
                      for part in content]  # fmt: skip
             content = "\n".join(parts) if parts and all(isinstance(part, str) for part in parts) else None
-        if not isinstance(content, str) or not content:
+        if not isinstance(content, str) or not content or not _is_unicode(content):
             raise BadInput(f"{place}: needs a 'content' that is text")
         messages.append(Message("system" if message["role"] == "developer" else message["role"], content))
     return tuple(messages)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be sent on: JSON can carry half of a surrogate pair, which is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _sampling(request: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +119,11 @@ def _sampling(request: dict[str, Any]) -> dict[str, Any]:
     stop = request.get("stop")
     if stop is not None:
         texts = [stop] if isinstance(stop, str) else stop
-        if not isinstance(texts, list) or len(texts) > 16 or not all(isinstance(t, str) and t for t in texts):
+        if (
+            not isinstance(texts, list)
+            or len(texts) > 16
+            or not all(isinstance(text, str) and text and _is_unicode(text) for text in texts)
+        ):
             raise BadInput("'stop' must be a text or a list of at most 16 texts")
         changes["stop"] = tuple(texts)
     return changes

@@ -54,6 +54,8 @@ class Comparison:
     """Tokens per question that sampling methods were sized to; None where not asked."""
     level: float = 0.9
     seed: int = 0
+    capped: tuple[str, ...] = ()
+    """Methods that the budget would have bought more than ``MOST_FOR_BUDGET`` samples per model."""
 
     def to_frame(self, against: str | None = None) -> pd.DataFrame:
         """One row a method, best first: accuracy, its standard error, tokens, and paired difference to ``against``.
@@ -98,6 +100,7 @@ class Comparison:
             "validation_questions": self.validation,
             "validation_accuracy": self.accuracy,
             "budget_tokens_per_question": self.budget,
+            "capped_below_budget": list(self.capped),
             "methods": self.to_frame(against).to_dict("records"),
         }
 
@@ -172,20 +175,25 @@ def compare(
             order = sorted(names, key=lambda name: (-accuracy[name], name))
             here = replace(sizes, asked=scored, models=order, accuracy=accuracy, larger=larger)
             outcomes = talk.run({name: start(name, here) for name in methods})
-            budget = None
+            budget, sizes_bought = None, {}
             if equal_tokens is not None:
                 budget = _budget(equal_tokens, outcomes)
                 per_model = _tokens_per_sample(outcomes, talk, order, scored)
+                sizes_bought = {
+                    name: _affordable(name, budget, order, per_model) for name in methods if name in SAMPLING
+                }
                 resized = {
-                    name: start(name, replace(here, samples=_affordable(name, budget, order, per_model)))
-                    for name in methods
-                    if name in SAMPLING
+                    name: start(name, replace(here, samples=min(bought, MOST_FOR_BUDGET)))
+                    for name, bought in sizes_bought.items()
                 }
                 outcomes.update(talk.run(resized))
         finally:
             log = talk.close()
     assert log is not None
-    return _table(methods, outcomes, scored, order, accuracy, len(held_out), log, budget, level, seed)
+    capped = tuple(name for name, bought in sizes_bought.items() if bought > MOST_FOR_BUDGET)
+    return replace(
+        _table(methods, outcomes, scored, order, accuracy, len(held_out), log, budget, level, seed), capped=capped
+    )
 
 
 def _validate(
@@ -247,7 +255,7 @@ def _affordable(method: str, budget: float, order: Sequence[str], per_model: dic
     completion = sum(per_model[name][1] for name in used)
     if completion <= 0:
         raise BadInput("--equal-tokens: the engine counts no tokens, so methods cannot be sized by them")
-    return int(min(max(floor((budget - prompt) / completion), 1), MOST_FOR_BUDGET))
+    return max(floor((budget - prompt) / completion), 1)
 
 
 def _table(

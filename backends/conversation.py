@@ -15,10 +15,12 @@ import pandas as pd
 
 from ..simulate.answers import AnswerLog
 from ..simulate.errors import BadInput
-from .baselines.protocol import Ask, Asked, Item, Outcome, Replies, Reply, Steps
-from .engine import Completion, Engine, Request, runs_of, seed_of
+from .baselines.protocol import Ask, Item, Outcome, Replies, Reply, Steps
+from .engine import Engine, Request, runs_of, seed_of
+from .log_rows import rows_of
 from .pool import ModelSpec, Pool
 from .store import Store
+from .tasks.task import Asked
 
 Key = tuple[str, str, str, int]
 
@@ -151,42 +153,19 @@ class Conversation:
             sampling = replace(spec.sampling, **dict(changes))
             for place, completion in engine.generate([request for _, _, request in batch], sampling):
                 ask, item, _ = batch[place]
-                fresh = list(self._kept(ask, item, spec, sampling.temperature, completion))
+                asked = self._asked[item.question]
+                fresh = list(rows_of(asked, ask.label, spec.engine, sampling.temperature, completion))
                 self._store.append(fresh)
                 self._rows.update((key_of(row), row) for row in fresh)
                 self.drawn += len(fresh)
                 self._watch(model, self.drawn)
                 if completion.error is not None:
-                    failures.append(f"{ask.label} on {self._asked[item.question].question.id}: {completion.error}")
+                    failures.append(f"{ask.label} on {asked.question.id}: {completion.error}")
         if failures:
             raise BadInput(
                 f"{len(failures)} requests failed, the first: {failures[0]}; "
                 "what was drawn is kept, and the same command takes up the rest"
             )
-
-    def _kept(
-        self, ask: Ask, item: Item, spec: ModelSpec, temperature: float, completion: Completion
-    ) -> Iterator[dict[str, Any]]:
-        task, question = self._asked[item.question]
-        for drawn in completion.samples:
-            answer = task.extract(drawn.text, question)
-            yield {
-                "task": task.name,
-                "question": question.id,
-                "model": ask.label,
-                "sample": drawn.index,
-                "answer": answer,
-                "correct": answer is not None and bool(task.verify(answer, question)),
-                "reference": question.reference,
-                "prompt_tokens": completion.prompt_tokens,
-                "completion_tokens": drawn.completion_tokens,
-                "latency_s": None if completion.latency_s is None else round(completion.latency_s, 4),
-                "finish_reason": drawn.finish_reason,
-                "temperature": temperature,
-                "seed": drawn.seed,
-                "engine": spec.engine,
-                "text": drawn.text,
-            }
 
 
 def key_of(row: Mapping[str, Any]) -> Key:

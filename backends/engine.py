@@ -31,7 +31,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         for name, good, needs in (
-            ("temperature", self.temperature >= 0, "at least 0"),
+            ("temperature", 0 <= self.temperature < float("inf"), "at least 0 and finite"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
             ("top_k", self.top_k >= 0, "at least 0"),
             ("max_tokens", self.max_tokens >= 1, "at least 1"),
@@ -52,7 +52,7 @@ class Sampling:
             if key not in known:
                 raise BadInput(f"{place}: {unknown_name('key', key, known)}")
             if key == "stop":
-                if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+                if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
                     raise BadInput(f"{place}: stop = {value!r} is not a list of texts; write stop = ['\\n']")
             elif isinstance(value, bool) or not isinstance(value, kinds[key]):
                 raise BadInput(f"{place}: {key} = {value!r} is not a number of the right kind")

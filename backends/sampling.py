@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from ..simulate.answers import AnswerLog
 from ..simulate.errors import BadInput
-from .engine import MOST_SAMPLES, Completion, Engine, Request, runs_of, seed_of
+from .engine import MOST_SAMPLES, Engine, Request, runs_of, seed_of
+from .log_rows import rows_of
 from .pool import ModelSpec, Pool
-from .store import Store
-from .tasks.task import Question, Task
+from .store import Key, Store
+from .tasks.task import Asked, Task
 
 
 @dataclass
@@ -41,12 +42,6 @@ class Progress:
         """Samples a second of this run."""
         return self.drawn / max(time.monotonic() - self.started, 1e-9)
 
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds to go at this rate; None while nothing has come yet."""
-        left = self.total - self.before - self.drawn - self.failed
-        return left / self.rate if self.drawn else None
-
 
 class Drawn(NamedTuple):
     """What a run leaves."""
@@ -56,13 +51,6 @@ class Drawn(NamedTuple):
     progress: Progress
     failed: list[dict[str, Any]]
     """Samples that could not be drawn: task, question, model, samples, error."""
-
-
-class Asked(NamedTuple):
-    """A question of a task."""
-
-    task: Task
-    question: Question
 
 
 def sample(
@@ -123,10 +111,11 @@ def sample(
         progress = Progress(len(wanted), len(wanted & store.drawn))
         if any(spec.price for spec in pool.models):
             progress.cost = 0.0
-        for spec in pool.models:
-            gaps = list(_gaps(asked, spec, samples, seed, store))
-            if not gaps:
-                continue
+        missing = [(spec, list(_gaps(asked, spec, samples, seed, store))) for spec in pool.models]
+        missing = [(spec, gaps) for spec, gaps in missing if gaps]
+        for spec, _ in missing:
+            spec.check()
+        for spec, gaps in missing:
             progress.model = spec.name
             watch(progress)
             engine = spec.open(item.question for item, _ in gaps)
@@ -137,7 +126,16 @@ def sample(
                 engine.close()
         progress.model = ""
         watch(progress)
-        return Drawn(store.compact(failed), progress, failed)
+        return Drawn(store.compact([*_standing(store, wanted), *failed]), progress, failed)
+
+
+def _standing(store: Store, wanted: set[Key]) -> Iterator[dict[str, Any]]:
+    """Failures of earlier runs that this run did not try again."""
+    for one in store.record["failed"]:
+        keys = [(one["task"], one["question"], one["model"], index) for index in one["samples"]]
+        left = [key[3] for key in keys if key not in wanted and key not in store.drawn]
+        if left:
+            yield {**one, "samples": left}
 
 
 def _gaps(
@@ -163,7 +161,8 @@ def _draw(
     failed = []
     for position, completion in engine.generate([request for _, request in gaps], spec.sampling):
         item, request = gaps[position]
-        rows = [row if keep_text else _without_text(row) for row in _rows(item, spec, completion)]
+        drawn = rows_of(item, spec.name, spec.engine, spec.sampling.temperature, completion)
+        rows = [row if keep_text else _without_text(row) for row in drawn]
         store.append(rows)
         progress.drawn += len(rows)
         used = sum(sample.completion_tokens or 0 for sample in completion.samples)
@@ -185,31 +184,6 @@ def _draw(
             )
         watch(progress)
     return failed
-
-
-def _rows(item: Asked, spec: ModelSpec, completion: Completion) -> Iterator[dict[str, Any]]:
-    task, question = item
-    for drawn in completion.samples:
-        # a lone surrogate, which JSON can carry, fits in no UTF-8 file
-        text = drawn.text.encode("utf-8", "replace").decode("utf-8")
-        answer = task.extract(text, question)
-        yield {
-            "task": task.name,
-            "question": question.id,
-            "model": spec.name,
-            "sample": drawn.index,
-            "answer": answer,
-            "correct": answer is not None and bool(task.verify(answer, question)),
-            "reference": question.reference,
-            "prompt_tokens": completion.prompt_tokens,
-            "completion_tokens": drawn.completion_tokens,
-            "latency_s": None if completion.latency_s is None else round(completion.latency_s, 4),
-            "finish_reason": drawn.finish_reason,
-            "temperature": spec.sampling.temperature,
-            "seed": drawn.seed,
-            "engine": spec.engine,
-            "text": text,
-        }
 
 
 def _without_text(row: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,10 @@ def serving_app(
     def refused(status: int, message: str, kind: str, code: str | None = None, **headers: str) -> Any:
         return JSONResponse(error_body(message, kind, code), status, headers)
 
+    def unknown_model(name: str) -> Any:
+        told = f"no model {name!r} here; the pool is called {settings.name!r}"
+        return refused(404, told, "invalid_request_error", "model_not_found")
+
     def reader(asked: ChatRequest) -> Callable[[str], str | None]:
         question = known.get(asked.messages)
         if task is not None and question is not None:
@@ -114,11 +118,8 @@ def serving_app(
         except BadInput as error:
             return refused(400, str(error), "invalid_request_error")
         except KeyError as error:
-            return refused(
-                404, f"no model {error.args[0]!r} here; the pool is called {settings.name!r}",
-                "invalid_request_error", "model_not_found",
-            )  # fmt: skip
-        if waiting >= settings.queue:
+            return unknown_model(error.args[0])
+        if turn.locked() and waiting >= settings.queue:
             return refused(429, "too many questions are waiting; try again soon", "rate_limit_error", None,
                            **{"retry-after": "1"})  # fmt: skip
         waiting += 1
@@ -150,7 +151,10 @@ def serving_app(
         pool = {"models": multiplexer.models, "rule": multiplexer.rule, "samples": settings.samples,
                 "accuracy": multiplexer.accuracy}  # fmt: skip
         card = {"id": settings.name, "object": "model", "created": started, "owned_by": "muxcast", "muxcast": pool}
-        return JSONResponse({"object": "list", "data": [card]})
+        name = request.path_params.get("name")
+        if name is None:
+            return JSONResponse({"object": "list", "data": [card]})
+        return JSONResponse(card) if name == settings.name else unknown_model(name)
 
     async def health(request: Any) -> Any:
         down = fanout.down()
@@ -164,6 +168,7 @@ def serving_app(
     # plain routes: bodies are checked by hand, so that errors are in the form that OpenAI's clients read
     app.add_route("/v1/chat/completions", chat_completions, methods=["POST"])
     app.add_route("/v1/models", models, methods=["GET"])
+    app.add_route("/v1/models/{name:path}", models, methods=["GET"])
     app.add_route("/health", health, methods=["GET"])
     app.add_route("/metrics", prometheus, methods=["GET"])
 

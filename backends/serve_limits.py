@@ -98,6 +98,48 @@ class Gate:
         )  # fmt: skip
 
 
+def patient_protocol(slowest_s: float) -> Any:
+    """uvicorn's HTTP protocol, which by itself waits for ever for a client that never ends its headers.
+
+    Args:
+        slowest_s: seconds a client has from connecting, or from the first byte of a further request, to
+            the end of the headers; then it is answered 408 and the connection closed.
+    """
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Patient(H11Protocol):
+        _patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._patience = self.loop.call_later(slowest_s, self._give_up)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.conn.their_state is not h11.IDLE:
+                self._calm()
+            elif self._patience is None:
+                self._patience = self.loop.call_later(slowest_s, self._give_up)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._calm()
+            super().connection_lost(exc)
+
+        def _calm(self) -> None:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+        def _give_up(self) -> None:
+            if not self.transport.is_closing():
+                head = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+                self.transport.write(head)
+                self.transport.close()
+
+    return Patient
+
+
 async def _refuse(
     send: Send, status: int, message: str, kind: str, code: str | None, headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:

@@ -57,21 +57,35 @@ class ServerOptions:
         Raises:
             BadInput: an unknown option, a wrong kind of value, or no ``base_url``.
         """
-        kinds: dict[str, Any] = {field.name: (int, float) for field in fields(cls)}
-        kinds |= {"base_url": str, "api_key_env": str, "send_seed": bool, "extra_body": dict}
-        kinds |= {"concurrency": int, "attempts": int, "most_n": int}
-        for key, value in options.items():
-            if key not in kinds:
-                raise BadInput(f"{place}: {unknown_name('server option', key, kinds)}")
-            wrong_bool = isinstance(value, bool) and key != "send_seed"
-            if wrong_bool or not isinstance(value, kinds[key]):
-                raise BadInput(f"{place}: {key} = {value!r} is not of the right kind")
-            if isinstance(value, (int, float)) and key != "send_seed" and value <= 0:
-                raise BadInput(f"{place}: {key} = {value!r} must be above 0")
-        url = options.get("base_url", "")
-        if not urlsplit(url).scheme.startswith("http") or not urlsplit(url).hostname:
-            raise BadInput(f"{place}: base_url = {url!r} is no address; write base_url = 'http://localhost:8000/v1'")
+        check_options({"base_url": "", **options}, place)
         return cls(**options)
+
+
+def check_options(options: Mapping[str, Any], place: str) -> None:
+    """Raise BadInput for an unknown option or a wrong value; ``base_url`` may be absent, and be given later."""
+    kinds: dict[str, Any] = {field.name: (int, float) for field in fields(ServerOptions)}
+    kinds |= {"base_url": str, "api_key_env": str, "send_seed": bool, "extra_body": dict}
+    kinds |= {"concurrency": int, "attempts": int, "most_n": int}
+    for key, value in options.items():
+        if key not in kinds:
+            raise BadInput(f"{place}: {unknown_name('server option', key, kinds)}")
+        wrong_bool = isinstance(value, bool) and key != "send_seed"
+        if wrong_bool or not isinstance(value, kinds[key]):
+            raise BadInput(f"{place}: {key} = {value!r} is not of the right kind")
+        if isinstance(value, (int, float)) and key != "send_seed" and not 0 < value < float("inf"):
+            raise BadInput(f"{place}: {key} = {value!r} must be above 0 and finite")
+    if "base_url" in options and not _is_address(options["base_url"]):
+        raise BadInput(
+            f"{place}: base_url = {options['base_url']!r} is no address; write base_url = 'http://localhost:8000/v1'"
+        )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 class Fault(Exception):
@@ -251,7 +265,7 @@ class ServerEngine:
 
     def _worth_retrying(self, error: BaseException) -> bool:
         if isinstance(error, self._openai.APIStatusError):
-            status = int(error.status_code)  # type: ignore[union-attr]
+            status = int(error.status_code)
             return status in (408, 409, 425, 429) or status >= 500
         return isinstance(error, (Fault, self._openai.APIConnectionError, self._openai.APIResponseValidationError))
 
@@ -274,7 +288,9 @@ class ServerEngine:
         cause = error.__cause__
         if isinstance(error, self._openai.APIConnectionError) and cause is not None:
             told = f"{told} {type(cause).__name__}: {cause}"
-        return " ".join(str(told).replace(self._key, "***").split())[:_LONGEST_REASON]
+        if self._options.api_key_env:
+            told = str(told).replace(self._key, "***")
+        return " ".join(str(told).split())[:_LONGEST_REASON]
 
     def _place(self) -> str:
         """The address without a user name, password or query that it may hold."""
@@ -298,6 +314,11 @@ def open_server(spec: ModelSpec, questions: list[Question]) -> Engine:
     """The engine of a pool's model."""
     del questions
     return ServerEngine(spec.name, spec.model, ServerOptions.of(spec.options, f"model {spec.name!r}"))
+
+
+def check_model(spec: ModelSpec) -> None:
+    """Raise BadInput where the address or the key is missing."""
+    open_server(spec, [])
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task, done: queue.SimpleQueue) -> None:

@@ -146,3 +146,8 @@ class SimulatedEngine:
 def open_simulated(spec: ModelSpec, questions: list[Question]) -> Engine:
     """The engine of a pool's model."""
     return SimulatedEngine(spec.name, Population.of(spec.options, f"model {spec.name!r}"), questions)
+
+
+def check_options(options: Mapping[str, Any], place: str) -> None:
+    """Raise BadInput for options that no simulated model has."""
+    Population.of(options, place)

@@ -53,7 +53,12 @@ class Store:
             raise BadInput(
                 f"{self.out}: exists and no record of a sampling run lies beside it; choose another name for --out"
             )
-        self._handle = os.open(self.partial_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._handle = os.open(self.partial_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise BadInput(
+                f"{self.out}: cannot write {self.partial_file.name} beside it ({error.strerror}); choose another --out"
+            ) from None
         try:
             self._lock()
             self.record = self._open_record(settings, allow_changes)
@@ -75,11 +80,12 @@ class Store:
             ) from None
 
     def _open_record(self, settings: Mapping[str, Any], allow_changes: bool) -> dict[str, Any]:
+        self._begun = not self.record_file.exists()
         record: dict[str, Any] = {"format": "muxcast-run", "version": 1, "settings": {}, "engines": {}, "failed": []}
         if self.record_file.exists():
             try:
                 record.update(json.loads(self.record_file.read_text(encoding="utf-8")))
-            except (ValueError, OSError) as error:
+            except (ValueError, TypeError, OSError) as error:
                 raise BadInput(f"{self.record_file}: cannot be read ({error}); choose another name for --out") from None
             changed = _changes(record["settings"], json.loads(json.dumps(settings)))
             if changed and not allow_changes:
@@ -104,6 +110,8 @@ class Store:
         self.drawn.update(zip(*(rows[name] for name in KEY), strict=True))
 
     _old: pd.DataFrame | None = None
+    _begun = False
+    """Whether this run is the first on its log."""
 
     def _read_partial(self) -> None:
         """Take up what an interrupted run left; a last line that was cut short is removed."""
@@ -133,7 +141,13 @@ class Store:
                 fresh.append(dict(row))
         if fresh:
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in fresh).encode("utf-8")
-            _write_all(self._handle, text)
+            try:
+                _write_all(self._handle, text)
+            except OSError as error:
+                raise BadInput(
+                    f"{self.partial_file}: cannot be written ({error.strerror}); make room, and the same command goes "
+                    "on from what was drawn before"
+                ) from error
             self._rows += fresh
             if time.monotonic() - self._synced > _SYNC_EVERY_S:
                 os.fsync(self._handle)
@@ -182,6 +196,9 @@ class Store:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._begun and not self.drawn and error[0] is not None:  # what never began leaves nothing behind
+            self.partial_file.unlink(missing_ok=True)
+            self.record_file.unlink(missing_ok=True)
         self.close()
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..simulate.errors import BadInput
-from .engine import Completion, Request, Sample, Sampling
+from .engine import Completion, Engine, Request, Sample, Sampling
+
+if TYPE_CHECKING:
+    from .pool import ModelSpec
+    from .tasks.task import Question
 
 # the engine must answer step() in this process, and says nothing to anyone
 _ENVIRONMENT = {
@@ -38,8 +46,7 @@ class VllmEngine:
 
     def __init__(self, name: str, model: str, options: Mapping[str, Any] | None = None):
         self.name, self._model = name, model
-        for key, value in _ENVIRONMENT.items():
-            os.environ.setdefault(key, value)
+        _set(_ENVIRONMENT)
         if Path(model).expanduser().is_dir():
             model = str(Path(model).expanduser())
         vllm = _library()
@@ -128,6 +135,31 @@ class VllmEngine:
             torch.cuda.empty_cache()
 
 
+def open_vllm(spec: ModelSpec, questions: list[Question]) -> Engine:
+    """The engine of a pool's model."""
+    del questions
+    return VllmEngine(spec.name, spec.model, spec.options)
+
+
+def check_model(spec: ModelSpec) -> None:
+    """Raise BadInput where vLLM is missing or an option is none of its own."""
+    _set(_ENVIRONMENT)
+    vllm = _library()
+    from vllm.engine.arg_utils import EngineArgs
+
+    known = {field.name for field in fields(EngineArgs)} | set(signature(vllm.LLM.__init__).parameters) - {"self"}
+    for key in spec.options:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see the arguments of vllm.LLM"
+            raise BadInput(f"model {spec.name!r}: options: vLLM has no argument {key!r}: {hint}")
+
+
+def _set(environment: Mapping[str, str]) -> None:
+    for key, value in environment.items():
+        os.environ.setdefault(key, value)
+
+
 def _params(request: Request, sampling: Sampling, room: int) -> Any:
     from vllm import SamplingParams
 
@@ -162,7 +194,9 @@ def _completion(output: Any, request: Request, latency_s: float) -> Completion:
 
 def _library() -> Any:
     try:
-        import vllm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what its libraries find out of date in each other
+            import vllm
     except ImportError as error:
         raise BadInput(
             f"engine 'vllm' needs vLLM ({error}): pip install 'muxcast[vllm]' on a machine with a GPU, "

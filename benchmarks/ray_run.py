@@ -2,8 +2,9 @@
 
     MUXCAST_TEST_MODELS=models python benchmarks/ray_run.py --out runs/ray
 
-Draws one model's samples four times: with vLLM in this process, through Ray with 1 replica, with 2, and with 2
-of which one is sent SIGKILL under way. The logs must be equal in content; the rates give the capacity model.
+Draws one model's samples five times: with vLLM in this process, through Ray with 1 replica, with 2, with 3, and
+with 2 of which one is sent SIGKILL under way. The logs must be equal in content. The capacity law is fitted to 1 and
+2 replicas and judged on 3, with and without being told on how many cores they run.
 Writes ``benchmarks/results/ray_run.json`` and ``.md``.
 """
 
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--only", default="raw,one,two,killed", help="which runs to make")
+    parser.add_argument("--only", default="raw,one,two,three,killed", help="which runs to make")
     parser.add_argument("--add", action="store_true", help="add these runs to the results written before")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -121,6 +122,7 @@ def main() -> None:
         "raw": (pool_of("vllm", arguments.out), None),
         "one": (pool_of("ray", arguments.out, replicas=1, batch_size=16), None),
         "two": (pool_of("ray", arguments.out, replicas=2, batch_size=16), None),
+        "three": (pool_of("ray", arguments.out, replicas=3, batch_size=16), None),
         "killed": (
             pool_of("ray", arguments.out, replicas=2, batch_size=16),
             arguments.questions * arguments.samples // 8,
@@ -153,9 +155,16 @@ def main() -> None:
     }
     if {"raw", "one", "two"} <= runs.keys():
         rates = [runs["one"]["samples_per_s"], runs["two"]["samples_per_s"]]
-        law = fit_capacity([1, 2], rates, runs["two"]["seconds_to_first_sample"])
+        start = runs["two"]["seconds_to_first_sample"]
+        law = fit_capacity([1, 2], rates, start, slots=os.cpu_count())
         found["ratio_of_ray_with_one_replica_to_raw"] = rates[0] / runs["raw"]["samples_per_s"]
         found["capacity"] = law.to_json()
+        if "three" in runs:
+            found["third_size"] = {
+                "measured": runs["three"]["samples_per_s"],
+                "predicted_with_the_cores_known": float(law.throughput(3)),
+                "predicted_without": float(fit_capacity([1, 2], rates, start).throughput(3)),
+            }
     arguments.results.mkdir(parents=True, exist_ok=True)
     write_text(arguments.results / "ray_run.json", json.dumps(found, indent=1, allow_nan=False) + "\n")
     lines = [
@@ -176,7 +185,15 @@ def main() -> None:
         lines += [
             "",
             f"Ray with one replica at {found['ratio_of_ray_with_one_replica_to_raw']:.2f} of raw vLLM; contention "
-            f"{found['capacity']['contention']:.2f} between replicas. Rates are rough on a busy machine.",
+            f"{found['capacity']['contention']:.2f} between replicas.",
+        ]
+    if "third_size" in found:
+        third = found["third_size"]
+        lines += [
+            "",
+            f"Fitted on 1 and 2 replicas, the law says {third['predicted_with_the_cores_known']:.1f} samples/s for 3 "
+            f"when told that {os.cpu_count()} run at once, {third['predicted_without']:.1f} when not; measured "
+            f"{third['measured']:.1f}.",
         ]
     write_text(arguments.results / "ray_run.md", "\n".join(lines) + "\n")
     print("\n".join(lines))

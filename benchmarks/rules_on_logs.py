@@ -1,7 +1,8 @@
-"""Every rule of the catalogue on recorded logs: accuracy against cost, with paired errors.
+"""Every rule of the catalogue on recorded logs, in replay and in forecast: accuracy against cost, with paired errors.
 
-Rules learn, and ties are broken, on one half of the questions; the other half is scored, and the other way
-round. The pool is all models of a log. Usage: python benchmarks/rules_on_logs.py [FOLDER] [--samples 4]
+Replay learns and breaks ties on one half of the questions and scores the other, both ways. The forecast is made for new
+questions from a pilot of 4 samples. The pool is all models of a log.
+Usage: python benchmarks/rules_on_logs.py [FOLDER] [--samples 4] [--logs gpqa_diamond,...]
 """
 
 from __future__ import annotations
@@ -12,105 +13,88 @@ import time
 from datetime import date
 from pathlib import Path
 
-import numpy as np
-
 import muxcast
-from muxcast.simulate.answers import AnswerCounts
-from muxcast.simulate.observing import standard_error
-from muxcast.simulate.rules import RULES, rule_on_counts, shuffled_draws
+from muxcast.simulate.atomic import write_text
+from muxcast.simulate.rule_gains import PILOT_SAMPLES, gains_in_worlds, gains_on_log
 
 HERE = Path(__file__).parent
 LOGS = ("gpqa_diamond", "aime2024", "comprehensive100_t10", "comprehensive100_t07")
-PILOT_SAMPLES = 8
+FORECAST_PILOT = 4
 
 
-def rows_of(counts: AnswerCounts, questions: np.ndarray) -> AnswerCounts:
-    """The same counts on some questions."""
-    return counts._replace(
-        classes=counts.classes[questions],
-        blanks=counts.blanks[questions],
-        right=counts.right[questions],
-        questions=[counts.questions[q] for q in questions],
-        labels=[counts.labels[q] for q in questions],
-    )
-
-
-def score_log(path: Path, samples: int, draws: int, seed: int = 0) -> dict:
+def score_log(path: Path, samples: int, draws: int, worlds: int) -> dict:
     log = muxcast.read_log(path)
-    counts = log.counts()
-    pilot = log.draw_samples(min(PILOT_SAMPLES, int(counts.samples.min())), seed)[0].counts(questions=counts.questions)
-    half = np.random.default_rng(seed).permutation(len(counts.questions)) % 2
-    order = shuffled_draws(counts, samples, draws, seed)
-    scores, spent = {}, {}
-    for name, rule in RULES.items():
-        accuracy, used = np.zeros(len(half)), np.zeros(len(half))
-        for turn in (0, 1):
-            learn_on, score_on = np.flatnonzero(half != turn), np.flatnonzero(half == turn)
-            seen = rows_of(pilot, learn_on)
-            tie_break = (seen.correct / seen.samples).mean(0)
-            learned = rule.learn(seen, tie_break, samples) if rule.learn else None
-            found = rule_on_counts(
-                rule,
-                rows_of(counts, score_on),
-                samples,
-                accuracy=tie_break,
-                order=order[:, score_on],
-                group=np.zeros(len(score_on), int),
-                learned=learned,
-            )
-            accuracy[score_on], used[score_on] = found.accuracy, found.spent.sum(-1)
-        scores[name], spent[name] = accuracy, used
-    rows = []
-    for name in RULES:
-        gain = scores[name] - scores["mux"]
-        rows.append(
-            {
-                "rule": name,
-                "accuracy": scores[name].mean(),
-                "se": float(standard_error(scores[name])),
-                "gain_over_mux": gain.mean(),
-                "gain_se": float(standard_error(gain)),
-                "samples_per_question": spent[name].mean(),
-            }
-        )
-    return {"log": path.stem, "questions": len(half), "models": len(counts.models), "samples": samples, "rules": rows}
+    start = time.process_time()
+    replayed = gains_on_log(log, samples, draws=draws)
+    between = time.process_time()
+    posterior = muxcast.calibrate(log.draw_samples(FORECAST_PILOT, 0)[0], seed=0)
+    forecast = gains_in_worlds(posterior, samples, draws=worlds)
+    return {
+        "log": path.stem,
+        "questions": len(log.counts().questions),
+        "models": len(log.models),
+        "samples": samples,
+        "cpu_s": {"replay": between - start, "forecast": time.process_time() - between},
+        "replay": replayed.to_dict("records"),
+        "forecast": forecast.to_dict("records"),
+    }
 
 
 def as_markdown(results: list[dict]) -> str:
-    lines = ["# Rules on recorded logs", ""]
-    lines.append(
-        "Accuracy in percent ± standard error over questions; gain over `mux` in points ± its paired standard error; "
-        "samples used per question. Learning and tie-break on one half of the questions "
-        f"({PILOT_SAMPLES} samples each), scoring on the other, both ways. The pool is every model of the log."
-    )
+    lines = [
+        "# Rules on recorded logs",
+        "",
+        "Accuracy in percent ± standard error over questions. Gains are over `mux`, in points ± paired standard "
+        "error: at the same k, and at equal cost, that is against `mux` over the same pool with as many samples a "
+        f"question as the rule used. In replay, learning and tie-break use one half of the questions ({PILOT_SAMPLES} "
+        "samples each), scoring the other, both ways; the forecast is for new questions, from a pilot of "
+        f"{FORECAST_PILOT} samples, ± the spread over posterior worlds. The pool is every model of the log.",
+    ]
     for result in results:
-        lines += [
-            "",
-            f"## {result['log']}: {result['questions']} questions, {result['models']} models, k = {result['samples']}",
-            "",
-        ]
-        lines += ["| rule | accuracy | gain over mux | samples |", "|---|---|---|---|"]
-        for row in sorted(result["rules"], key=lambda row: -row["accuracy"]):
-            accuracy = f"{100 * row['accuracy']:.1f} ± {100 * row['se']:.1f}"
-            gain = f"{100 * row['gain_over_mux']:+.2f} ± {100 * row['gain_se']:.2f}"
-            lines.append(f"| {row['rule']} | {accuracy} | {gain} | {row['samples_per_question']:.1f} |")
+        title = (
+            f"## {result['log']}: {result['questions']} questions, {result['models']} models, k = {result['samples']}"
+        )
+        lines += ["", title, ""]
+        lines += ["| rule | accuracy | samples | gain, same k | gain, equal cost | its forecast | samples, forecast |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        forecast = {row["rule"]: row for row in result["forecast"]}
+        for row in sorted(result["replay"], key=lambda row: -row["accuracy"]):
+            ahead = forecast[row["rule"]]
+            cells = [
+                row["rule"],
+                f"{100 * row['accuracy']:.1f} ± {100 * row['accuracy_sd']:.1f}",
+                f"{row['samples']:.1f}",
+                _points(row, "gain"),
+                _points(row, "equal_cost_gain"),
+                _points(ahead, "equal_cost_gain"),
+                f"{ahead['samples']:.1f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
+def _points(row: dict, name: str) -> str:
+    return f"{100 * row[name]:+.2f} ± {100 * row[name + '_sd']:.2f}"
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--logs", default=",".join(LOGS))
     parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--draws", type=int, default=16, help="subsamples of a question in replay")
+    parser.add_argument("--worlds", type=int, default=48, help="posterior worlds in the forecast")
     options = parser.parse_args()
-    results, started = [], time.perf_counter()
     target = HERE / "results" / f"rules_on_logs_k{options.samples}"
-    for name in LOGS:
-        results.append(score_log(options.folder / f"{name}.parquet", options.samples, options.draws))
-        document = {"date": str(date.today()), "draws": options.draws, "seconds": time.perf_counter() - started}
-        target.with_suffix(".json").write_text(json.dumps(document | {"logs": results}, indent=1) + "\n")
-        target.with_suffix(".md").write_text(as_markdown(results))
-        print(as_markdown(results[-1:]), flush=True)
+    done = json.loads(target.with_suffix(".json").read_text())["logs"] if target.with_suffix(".json").exists() else []
+    found = {result["log"]: result for result in done if "replay" in result}
+    for name in options.logs.split(","):
+        found[name] = score_log(options.folder / f"{name}.parquet", options.samples, options.draws, options.worlds)
+        document = {"date": str(date.today()), "draws": options.draws, "worlds": options.worlds}
+        results = [found[log] for log in LOGS if log in found]
+        write_text(target.with_suffix(".json"), json.dumps(document | {"logs": results}, indent=1) + "\n")
+        write_text(target.with_suffix(".md"), as_markdown(results))
+        print(as_markdown([found[name]]), found[name]["cpu_s"], flush=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def in_process(weights: str, questions: int, samples: int, rounds: int) -> dict:
     engine = VllmEngine("model", weights, {"max_model_len": 512})
     asked = task.questions(questions)
 
-    def raw() -> float:
+    def raw() -> tuple[float, float]:
         params = [
             SamplingParams(
                 n=samples,
@@ -53,42 +53,57 @@ def in_process(weights: str, questions: int, samples: int, rounds: int) -> dict:
             )
             for question in asked
         ]
-        started = time.perf_counter()
+        clock = Clock()
         outputs = engine.llm.generate([str(question.prompt) for question in asked], params, use_tqdm=False)
-        tokens = sum(len(part.token_ids) for output in outputs for part in output.outputs)
-        return tokens / (time.perf_counter() - started)
+        return clock.rates(sum(len(part.token_ids) for output in outputs for part in output.outputs))
 
     class Loaded(ModelSpec):
         def open(self, questions=()):
             return engine
 
-    def ours() -> float:
+    def ours() -> tuple[float, float]:
         with tempfile.TemporaryDirectory() as folder:
             pool = Pool((Loaded("model", "vllm", weights, SAMPLING),))
-            started = time.perf_counter()
+            clock = Clock()
             drawn = sample(pool, [task], questions, samples, Path(folder) / "log.parquet")
-            return drawn.progress.completion_tokens / (time.perf_counter() - started)
+            return clock.rates(drawn.progress.completion_tokens)
 
     close, engine.close = engine.close, lambda: None
-    found: dict[str, list[float]] = {"raw": [], "ours": []}
+    found: dict[str, list[tuple[float, float]]] = {"raw": [], "ours": []}
     for turn in range(rounds + 1):
         for name, measure in (("raw", raw), ("ours", ours)) if turn % 2 else (("ours", ours), ("raw", raw)):
             engine.llm.reset_prefix_cache()
             rate = measure()
             if turn:  # the first round warms everything up
                 found[name].append(rate)
-                print(f"in process, {name}: {rate:.0f} tokens/s", flush=True)
+                print(f"in process, {name}: {rate[0]:.0f} tokens/s, {rate[1]:.0f} a CPU second", flush=True)
     told = engine.describe()
     close()
-    ratios = [mine / theirs for mine, theirs in zip(found["ours"], found["raw"], strict=True)]
+    wall, processor = (
+        [mine[kind] / theirs[kind] for mine, theirs in zip(found["ours"], found["raw"], strict=True)] for kind in (0, 1)
+    )
     return {
         "questions": questions,
         "samples": samples,
-        "raw_tokens_per_s": found["raw"],
-        "ours_tokens_per_s": found["ours"],
-        "ratio": statistics.median(ratios),
+        "raw_tokens_per_s": [round(rate[0], 1) for rate in found["raw"]],
+        "ours_tokens_per_s": [round(rate[0], 1) for rate in found["ours"]],
+        "ratio": round(statistics.median(wall), 4),
+        "ratio_of_each_round": [round(ratio, 4) for ratio in wall],
+        # on a machine that others use too, processor time says more than the clock
+        "ratio_per_processor_second": round(statistics.median(processor), 4),
+        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or None,
         "engine": told,
     }
+
+
+class Clock:
+    """Starts at once; tokens a second by the clock and by processor time."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def rates(self, tokens: int) -> tuple[float, float]:
+        return tokens / (time.perf_counter() - self._wall), tokens / (time.process_time() - self._processor)
 
 
 def on_a_server(weights: str, questions: int, samples: int, one_by_one: int) -> dict:
@@ -190,6 +205,7 @@ def main() -> None:
     found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     found |= {"date": datetime.date.today().isoformat(), "model": options.model, "max_tokens": SAMPLING.max_tokens}
     found["machine"] = f"{len(os.sched_getaffinity(0))} x86-64 cores, {'one GPU' if _cuda() else 'no GPU'}"
+    found["load_before"] = round(os.getloadavg()[0], 2)
     if options.only != "server":
         found["in_process"] = in_process(weights, options.questions, 16, options.rounds)
     if options.only != "process":

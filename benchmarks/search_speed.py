@@ -172,7 +172,7 @@ def main() -> None:
     result = json.loads(TARGET.read_text()) if TARGET.exists() else {}
     result |= {
         "date": str(date.today()),
-        "device": f"{os.cpu_count()} CPU cores, shared",
+        "device": f"{os.cpu_count()} CPU cores ({platform.machine()})",
         "python": platform.python_version(),
     }
     if part in ("all", "exhaustive"):

@@ -26,6 +26,7 @@ VERBS = {
     "plan": "Which pool at how many samples is worth its cost.",
     "search": "Which models to put in a pool, with an honest score.",
     "pilot-size": "How many questions and samples a pilot needs.",
+    "simulate": "Whole runs played out: what one run shows, and which pool wins how often.",
     "scaling": "More models, more samples, or neither: the best use of a budget.",
     "check-rule": "Which axioms a selection rule keeps, with the smallest counterexamples.",
     "agreement": "What a log without reference answers can say of its models.",
@@ -83,9 +84,7 @@ def main() -> None:
     from .simulate.errors import BadInput
 
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -98,3 +97,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    # outside its standalone mode click returns the code that a verb exits with
+    sys.exit(code if isinstance(code, int) else 0)

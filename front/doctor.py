@@ -50,16 +50,18 @@ def examine() -> Examination:
         "memory": f"{memory:.0f} GiB" if memory else "unknown",
         "accelerators": "; ".join(gpus) or "none found",
     }
-    libraries = ("numpy", "scipy", "jax", "numpyro", "pandas", "pyarrow", "seaborn", "click", "rich")
+    libraries = ("numpy", "scipy", "jax", "pandas", "pyarrow", "seaborn", "click", "rich")
     parts = [
         _part("theory, replay, forecast, plots", libraries, "pip install --force-reinstall muxcast", core=True),
         _vllm(gpus),
         _part("OpenAI-compatible servers, serving a pool", ("openai", "httpx", "fastapi", "uvicorn"), _extra("server")),
         _part("reasoning tasks and their verifiers", ("reasoning-gym", "math-verify"), _extra("tasks")),
         _part("crowd-sourcing rules", ("crowd-kit",), _extra("rules")),
-        _part("many machines", ("ray",), "pip install ray"),
+        _part("many machines", ("ray",), _extra("ray")),
+        _part("logs of inspect_ai", ("inspect-ai",), _extra("inspect")),
+        _part("tasks from the Hugging Face hub", ("datasets",), _extra("hub")),
         _part("export of posteriors", ("arviz",), _extra("arviz")),
-        _part("notebooks", ("ipykernel", "ipywidgets"), "pip install jupyterlab ipywidgets"),
+        _part("notebooks", ("ipykernel", "ipywidgets"), _extra("notebooks") + " jupyterlab"),
     ]
     return Examination(machine, parts)
 

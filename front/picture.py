@@ -18,7 +18,7 @@ def draw_trial(trial: Trial, folder: str | os.PathLike[str]) -> None:
     questions, level = trial.same_judged.questions, trial.same_judged.level
     recommended = trial.same.to_json()["recommended"]
     each = int(trial.split.pilot.samples_per_question.to_numpy().max())
-    title = f"Forecast from {each} samples a question; open marks: what happened"
+    title = f"Forecast from {each} samples a question; open marks: seen later"
     _save(
         accuracy_by_samples(frame, observed=judged, questions=questions, level=level, title=title),
         folder / "accuracy.png",

@@ -6,18 +6,25 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from .simulate.atomic import write_text
 
 
 def note(text: str) -> None:
-    """A remark on standard error, so that standard output stays clean for results."""
+    """A remark on standard error, so that standard output stays clean for results.
+
+    Broken between words on a terminal; one line where it is kept in a file.
+    """
+    if sys.stderr.isatty():
+        text = fill(text, min(80, Console(stderr=True).width), break_long_words=False, break_on_hyphens=False)
     click.echo(text, err=True)
 
 
@@ -46,11 +53,21 @@ def points(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f}"
 
 
+class _Rate(ProgressColumn):
+    """How many are done in a second, or in a minute where they are slow."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 0.5 else f"{60 * speed:.1f}/min")
+
+
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Progress]:
-    """A progress bar on standard error; silent when that is not a terminal."""
+    """A progress bar with rate and time left on standard error; silent when that is not a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         bar.add_task(label, total=total)
         yield bar

@@ -84,7 +84,7 @@ def answer_tables(
         ranks = draw(st.permutations(range(count)))
         accuracy = (np.array(ranks) + 1) / (count + 1)
         counts, blanks = tally(order, classes)
-        return Answers(counts, blanks, accuracy, order)  # type: ignore[arg-type]
+        return Answers(counts, blanks, accuracy, order)
 
     return tables()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,8 +88,14 @@ def run_trial(
     return Trial(split, same, new, validate(same, split.same, seed=seed), validate(new, split.new, seed=seed))
 
 
-def save_trial(trial: Trial, folder: str | os.PathLike[str]) -> None:
-    """Write the logs, forecasts and validations under the names that ``muxcast report`` looks for."""
+def save_trial(trial: Trial, folder: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> None:
+    """Write the logs, forecasts and validations under the names that ``muxcast report`` looks for.
+
+    Args:
+        trial: what to write.
+        folder: where to; made if it is not there.
+        provenance: where the answers come from; reports of the folder repeat it.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in trial.split._asdict().items():
@@ -100,5 +106,8 @@ def save_trial(trial: Trial, folder: str | os.PathLike[str]) -> None:
         "forecast-new.json": trial.new,
         "validation-new.json": trial.new_judged,
     }
-    for name, result in results.items():
-        write_text(folder / name, json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    documents = {name: result.to_json() for name, result in results.items()}
+    if provenance:
+        documents["provenance.json"] = dict(provenance)
+    for name, document in documents.items():
+        write_text(folder / name, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -96,8 +96,8 @@ def _attribution(laws: ModeLaw, order: Sequence[str]) -> pd.DataFrame:
     answered = np.asarray(laws.top) * (np.arange(laws.top.shape[-1]) > 0)
     for place, name in enumerate(order):
         only = (np.arange(len(order)) == place)[:, None, None]
-        share = mux_accuracy(ModeLaw(np.where(only, answered, 0.0), laws.top))  # type: ignore[arg-type]
-        correct = mux_accuracy(ModeLaw(np.where(only, laws.correct, 0.0), laws.top))  # type: ignore[arg-type]
+        share = mux_accuracy(ModeLaw(np.where(only, answered, 0.0), laws.top))
+        correct = mux_accuracy(ModeLaw(np.where(only, laws.correct, 0.0), laws.top))
         rows.append((name, float(np.asarray(share).mean()), float(np.asarray(correct).mean())))
     return pd.DataFrame(rows, columns=["model", "share", "correct"])
 

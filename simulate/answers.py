@@ -191,6 +191,9 @@ class AnswerLog:
         A question in ``questions`` that a model never answered gets zero samples for it.
         """
         chosen = list(models or self.models)
+        for name in chosen:
+            if name not in self.models:
+                raise unknown_name("model", name, self.models)
         asked = list(questions) if questions is not None else self.common_questions(chosen)
         if not asked:
             raise BadInput(f"{self.source}: no question was answered by all of {', '.join(chosen)}; drop a model")

@@ -24,8 +24,8 @@ from jaxtyping import Float, Int
 
 from .polya_gamma import polya_gamma
 
-OWN_SCALES = np.array([0.25, 1.0, 5.0])
-"""Variance multipliers u of the scale mixture: near the common line, ordinary, outlying."""
+OWN_SCALES = np.array([0.1, 1.0, 4.0, 25.0])
+"""Variance multipliers u of the scale mixture: near the common line, ordinary, outlying, all but certain."""
 
 
 class Channels(NamedTuple):
@@ -142,6 +142,7 @@ def fit_difficulty(
 _MEAN_CENTRE, _MEAN_SPREAD = np.array([-4.0, 0.5]), np.array([2.5, 2.0])
 _LOAD_CENTRE, _LOAD_SPREAD = np.array([0.0, 1.5]), np.array([1.0, 1.0])
 _LOG_SIGMA_SPREAD = 0.4
+_OWN_PRIOR = np.array([2.0, 4.0, 1.0, 1.0])
 
 
 class _Sampler:
@@ -324,7 +325,7 @@ class _Sampler:
         tally = np.einsum(
             "cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families, optimize=True
         )
-        draws = self.rng.standard_gamma(tally + np.array([2.0, 4.0, 1.0])) + 1e-9
+        draws = self.rng.standard_gamma(tally + _OWN_PRIOR) + 1e-9
         self.own = draws / draws.sum(-1, keepdims=True)
 
     def draw_pooling(self) -> None:

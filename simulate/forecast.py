@@ -101,7 +101,7 @@ class Forecast:
         gain_lower, gain_upper = self.interval(self.gains)
         run_lower, run_upper = self.interval(self.run_accuracy)
         tokens = self.posterior.pilot.tokens
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "rule": [cell.rule for cell in self.cells],
                 "models": ["+".join(cell.models) for cell in self.cells],
@@ -121,6 +121,8 @@ class Forecast:
                 "tokens_per_question": [tokens_per_question(cell, tokens) for cell in self.cells],
             }
         )
+        frame.attrs = {"questions": self.questions, "level": self.level}
+        return frame
 
     def to_json(self) -> dict[str, Any]:
         """The forecast as a dictionary in the format ``muxcast-forecast``."""

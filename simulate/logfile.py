@@ -99,7 +99,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, int]:
     text = dict.fromkeys(("task", "question", "model", "answer", "reference", "text", "correct"), str)
     try:
         # only an empty field is null: "NA" and "None" are answers a model can give
-        rows = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], encoding="utf-8")  # type: ignore[arg-type]
+        rows = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], encoding="utf-8")
     except pd.errors.EmptyDataError:
         raise BadInput(f"{path}: the file is empty; draw or import some samples first") from None
     except pd.errors.ParserError as error:

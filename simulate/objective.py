@@ -40,7 +40,7 @@ class PoolEvents(NamedTuple):
     def take(self, questions: np.ndarray, models: np.ndarray | None = None) -> PoolEvents:
         """The same for some questions, and models in another order."""
         rows = np.arange(len(self.right)) if models is None else models
-        laws = ModeLaw(*(np.asarray(part)[rows][:, questions] for part in self.laws))  # type: ignore[arg-type]
+        laws = ModeLaw(*(np.asarray(part)[rows][:, questions] for part in self.laws))
         return PoolEvents(laws, *(part[rows][:, questions] for part in self[1:]))
 
 

@@ -81,7 +81,7 @@ def observe(
                 over = [baselines[place] for place in block]
                 for place, row in zip(block, _figures(scorer, rule, k, pools, over), strict=True):
                     rows[place] = row
-    *figures, best = zip(*rows, strict=True)  # type: ignore[arg-type]
+    *figures, best = zip(*rows, strict=True)
     return Observed(*(np.array(figure, float) for figure in figures), list(best), counts.questions)
 
 

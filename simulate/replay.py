@@ -53,7 +53,7 @@ class Replay:
         """One row a cell: rule, models ("a+b"), size, samples, mean, sd, lower, upper, gain and tokens."""
         seen = self.seen
         half, gain_half = self._half_width(seen.sd), self._half_width(seen.gain_sd)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 **address_columns(self.cells),
                 "mean": seen.mean,
@@ -69,6 +69,8 @@ class Replay:
                 "tokens_per_question": [tokens_per_question(cell, self.tokens) for cell in self.cells],
             }
         )
+        frame.attrs = {"questions": len(seen.questions), "level": self.level}
+        return frame
 
     def to_json(self) -> dict[str, Any]:
         """The replay as a dictionary in the format ``muxcast-replay``."""

@@ -14,8 +14,9 @@ from ..theory.tables import sweep_of_counts
 from .answers import AnswerCounts, AnswerLog
 from .beam import LawTable
 from .cells import tie_break_order
-from .errors import BadInput
+from .errors import BadInput, unknown_name
 from .observing import standard_error
+from .search import sample_cost, tie_break_of
 
 
 class Scaling(NamedTuple):
@@ -52,15 +53,20 @@ def scaling(
     Raises:
         BadInput: unknown models, or more samples than logged.
     """
+    for name in order or ():
+        if name not in log.models:
+            raise unknown_name("model", name, log.models)
+        if list(order or ()).count(name) > 1:
+            raise BadInput(f"--order: model {name!r} stands there twice; name each model once")
     counts = log.counts(list(order) if order else None)
     reach = int(counts.samples.min())
     wanted = sorted(set(samples or range(1, min(reach, 16) + 1)))
     if wanted[-1] > reach:
         raise BadInput(f"--samples {wanted[-1]}: the log holds only {reach} on some question; ask for fewer")
     share = (counts.correct / counts.samples).mean(0)
-    accuracy = dict(zip(counts.models, share.tolist(), strict=True)) if tie_break is None else dict(tie_break)
-    ranked = tie_break_order({name: accuracy[name] for name in counts.models})
-    cost = np.array([1.0 if costs is None else float(costs[name]) for name in ranked])
+    own = dict(zip(counts.models, share.tolist(), strict=True))
+    ranked = tie_break_order(own if tie_break is None else tie_break_of(tie_break, counts.models))
+    cost = np.array([1.0 if costs is None else sample_cost(costs, name) for name in ranked])
     laws = _laws(counts, ranked, wanted)
     joining = [ranked.index(name) for name in order] if order else _greedy(LawTable(laws[wanted[-1]]))
 
@@ -97,7 +103,7 @@ def _laws(counts: AnswerCounts, ranked: list[str], wanted: Sequence[int]) -> dic
     found = {}
     for k in wanted:
         law = sweep.law(k)
-        found[k] = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in law))  # type: ignore[arg-type]
+        found[k] = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in law))
     return found
 
 
@@ -168,7 +174,7 @@ def _uneven(
     """Greedy samples per model: from nothing, the step up for one model that gains most per unit of cost."""
     columns = [counts.models.index(name) for name in ranked]
     sweep = sweep_of_counts(counts.classes[:, columns], counts.blanks[:, columns], counts.right, most)
-    laws = {k: ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep.law(k))) for k in range(1, most + 1)}  # type: ignore[arg-type]
+    laws = {k: ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep.law(k))) for k in range(1, most + 1)}
     k = np.zeros(len(ranked), int)
     now, path = 0.0, []
     while True:

@@ -166,16 +166,13 @@ def search(
     notes = list(log.notes)
     accuracy = dict(zip(names, (counts.correct / counts.samples).mean(0).tolist(), strict=True))
     if tie_break is not None:
-        absent = [name for name in names if name not in tie_break]
-        if absent:
-            raise BadInput(f"the tie-break pilot has no answers of {', '.join(absent)}; add them or drop the model")
-        accuracy = {name: float(tie_break[name]) for name in names}
+        accuracy = tie_break_of(tie_break, names)
     order = tie_break_order(accuracy)
     low, high = sizes or (1, len(names))
     high = min(high, len(names))
     if sizes and not 1 <= low <= high:
         raise BadInput(f"--size {sizes[0]}-{sizes[1]}: there are {len(names)} models; ask for 1-{len(names)}")
-    cost = np.array([1.0 if costs is None else _cost_of(costs, name) for name in order]) * k
+    cost = np.array([1.0 if costs is None else sample_cost(costs, name) for name in order]) * k
     limit = np.inf if max_cost is None else max_cost
     events = events_of(counts, order, k)
     limits = _Limits((low, high), cost, limit, width, seconds)
@@ -244,7 +241,16 @@ class _Limits(NamedTuple):
     seconds: float
 
 
-def _cost_of(costs: Mapping[str, float], name: str) -> float:
+def tie_break_of(tie_break: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Validation accuracies of ``names``; BadInput where the pilot they come from lacks a model."""
+    absent = [name for name in names if name not in tie_break]
+    if absent:
+        raise BadInput(f"the tie-break pilot has no answers of {', '.join(absent)}; add them or drop the model")
+    return {name: float(tie_break[name]) for name in names}
+
+
+def sample_cost(costs: Mapping[str, float], name: str) -> float:
+    """The cost of one sample of model ``name``; BadInput where there is none, or it is negative."""
     if name not in costs:
         raise BadInput(f"there is no cost for model {name!r}; give one for each of the models searched")
     if not costs[name] >= 0:

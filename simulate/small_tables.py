@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import combinations_with_replacement, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .rules.protocol import ABSENT, BLANK
 MODELS, CLASSES, SAMPLES = 4, 5, 4
 """Places in a table. Models 0..2 and samples 0..2 are filled; the rest is room for what an axiom adds.
 Class 4 is never drawn: it is the answer nobody gave."""
+_MOST = 3
 FRESH = CLASSES - 1
 ACCURACY = np.array([0.6, 0.8, 0.7, 0.5])
 """Validation accuracies; distinct, and not in list order."""
@@ -65,12 +66,18 @@ def _lists(most: int) -> list[tuple[int, ...]]:
 
 @lru_cache
 def small_tables() -> Tables:
-    """All tables of 1 or 2 models with up to 3 draws each and of 3 models with up to 2, up to renaming answers."""
+    """All tables of 1 or 2 models with up to 3 draws each and of 3 models with up to 2, up to renaming answers.
+
+    And of 3 models with up to 3 draws, none of them blank, in one order each: some rules fail no sooner than there.
+    """
     found: set[tuple[tuple[int, ...], ...]] = set()
-    for rows in product(_lists(3), repeat=2):
+    for rows in product(_lists(_MOST), repeat=2):
         found.add(_renamed((*rows, ())))
         found.add(_renamed((rows[0], (), rows[1])))
     for rows in product(_lists(2), repeat=3):
+        found.add(_renamed(rows))
+    unordered = [row for k in range(1, _MOST + 1) for row in combinations_with_replacement(range(3), k)]
+    for rows in product(unordered, repeat=3):
         found.add(_renamed(rows))
     ranked = sorted((row for row in found if any(row)), key=_size)
     order = np.full((len(ranked), MODELS, SAMPLES), ABSENT)

@@ -266,9 +266,14 @@ class DiscussionForecast:
 
 
 def forecast_discussion(
-    course: Course, solo: Float[np.ndarray, "question agent class"], *, share: float = 0.5, seed: int = 0
+    course: Course,
+    solo: Float[np.ndarray, "question agent class"],
+    *,
+    learned: tuple[Course, Float[np.ndarray, "question agent class"]] | None = None,
+    share: float = 0.5,
+    seed: int = 0,
 ) -> DiscussionForecast:
-    """Fit conformity on some questions, and forecast the end of the others from their first answers.
+    """Fit conformity on some discussions, and forecast the end of others from their first answers.
 
     The forecast's spread holds the uncertainty of the parameters and the chance of a single run of each
     discussion, so the observed accuracy should fall inside its interval.
@@ -276,23 +281,34 @@ def forecast_discussion(
     Args:
         course: recorded discussions.
         solo: laws of the agents alone (see :func:`solo_laws`).
-        share: share of questions to fit on.
+        learned: other discussions of the same agents, and their solo laws, to fit on; all of ``course`` is
+            then forecast. None fits on a part of ``course`` and forecasts the rest.
+        share: share of questions to fit on, without ``learned``.
         seed: of the split and of the simulated discussions.
     Raises:
-        BadInput: fewer than 4 questions, or no round after the first.
+        BadInput: fewer than 4 questions, no round after the first, or other agents in ``learned``.
     """
     count, steps = course.held.shape[:2]
     if count < 4 or steps < 2:
         raise BadInput(f"rounds: {count} questions in {steps} rounds are too few to fit and judge a discussion")
-    order = np.random.default_rng(seed).permutation(count)
-    cut = min(max(round(share * count), 2), count - 2)
-    fitted, judged = np.sort(order[:cut]), np.sort(order[cut:])
-    moves = course.held[fitted]
+    if learned is None:
+        order = np.random.default_rng(seed).permutation(count)
+        cut = min(max(round(share * count), 2), count - 2)
+        fitted, judged = np.sort(order[:cut]), np.sort(order[cut:])
+        moves, laws = course.held[fitted], solo[fitted]
+    else:
+        if learned[0].agents != course.agents:
+            raise BadInput(
+                f"rounds: conformity learned of {', '.join(learned[0].agents)} does not tell of "
+                f"{', '.join(course.agents)}; fit it on discussions of the same agents"
+            )
+        judged = np.arange(count)
+        moves, laws = learned[0].held, learned[1]
     before = moves[:, :-1].reshape(-1, len(course.agents))
     after = moves[:, 1:].reshape(-1, len(course.agents))
-    laws = np.repeat(solo[fitted], steps - 1, axis=0)
     fit_key, run_key = jax.random.split(jax.random.key(seed))
-    found = fit(jnp.asarray(before), jnp.asarray(after), jnp.asarray(laws), fit_key)
+    each_move = np.repeat(laws, moves.shape[1] - 1, axis=0)
+    found = fit(jnp.asarray(before), jnp.asarray(after), jnp.asarray(each_move), fit_key)
 
     def one(key: Any, model: Conformity) -> Discussion:
         # one path a question: the scatter of a single real run belongs to the forecast
@@ -307,6 +323,6 @@ def forecast_discussion(
         simulated,
         vote.mean(0),
         vote.std(0, ddof=1) / np.sqrt(len(judged)),
-        len(fitted),
+        len(moves),
         len(judged),
     )

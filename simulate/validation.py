@@ -99,7 +99,7 @@ class Validation:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a cell."""
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 **address_columns(self.cells),
                 "mean": self.forecast,
@@ -114,6 +114,8 @@ class Validation:
                 "observed_gain": self.observed_gain,
             }
         )
+        frame.attrs = {"questions": self.questions, "level": self.level}
+        return frame
 
     def to_json(self) -> dict[str, Any]:
         """The validation as a dictionary in the format ``muxcast-validation``."""

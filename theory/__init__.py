@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bounds": ["Bounds", "contradiction", "mux_bounds", "paper_objective", "union_accuracy"],
         "composed_accuracy": [
             "agent_forest_approximation",
+            "agent_forest_errors",
             "approximation_errors",
             "composed_accuracy",
             "mux_approximation",

@@ -59,9 +59,9 @@ def without_blanks(answered: ModeLaw, blanks: Float[Array, "*batch b"]) -> ModeL
     for b in range(k + 1):
         share = blanks[..., b, None]
         part = (xp.where(share > 0, law[..., k - b, : k - b + 1], 0.0) * share for law in answered)
-        spread = on_scale(ModeLaw(*part), k - b, scale)  # type: ignore[arg-type]
+        spread = on_scale(ModeLaw(*part), k - b, scale)
         correct, top = correct + spread.correct, top + spread.top
-    return ModeLaw(correct, top)  # type: ignore[arg-type]
+    return ModeLaw(correct, top)
 
 
 def dropped_known(
@@ -87,7 +87,7 @@ def dropped_logged(
     # rows with few answers are nan beyond them, and those numbers of answers have no chance
     swept = sweep_of_counts(flat, np.zeros(flat.shape[:2], int), np.ones(1, int), k, ties=ties)
     answered = (part.reshape(*counts.shape[:-1], k + 1, k + 1) for part in swept)
-    return without_blanks(ModeLaw(*answered), chance)  # type: ignore[arg-type]
+    return without_blanks(ModeLaw(*answered), chance)
 
 
 def dropped_posterior(

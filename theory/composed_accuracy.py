@@ -6,21 +6,25 @@ is the chance that at least half of N samples are right. The paper (arXiv 2510.0
 SLM-MUX ≈ A(N, p_max) with p_max the best member's accuracy on the question, and Agent Forest ≈ A(N, p̄) with p̄ the mean.
 Both suppose that all wrong answers are one and the same answer and that the most confident model is the best one.
 For even N the sum counts a tie as a win, so A(2, p) = 1 − (1 − p)² > p for every p: "A > p only where p > 1/2"
-holds for odd N alone. ``approximation_errors`` says what each supposition costs on any population.
+holds for odd N alone. ``approximation_errors`` says what each supposition costs on any population,
+``agent_forest_errors`` the same for the pooled vote.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import betainc
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.special import betainc as betainc_numpy
 
 from .arrays import namespace
 from .consistency import mode_accuracy, mode_law_known
 from .selection import mux_accuracy
+from .votes import MOST_STATES, plurality_accuracy, states
 
 MajorityTies = Literal["win", "half", "lose"]
 """An even N split in halves: a ``win`` (the paper's ceiling), a fair coin (``half``), or a loss (``lose``)."""
@@ -141,3 +145,73 @@ def approximation_errors(
         from_scatter=float((approximate - best).mean()),
         from_selection=float((best - exact).mean()),
     )
+
+
+class ForestErrors(NamedTuple):
+    """Agent Forest by the exact law beside A(N, p̄); means over questions, errors in accuracy (0..1)."""
+
+    exact: float
+    """Pooled plurality, ties at random."""
+    p_mean: float
+    """A(N, p̄), N all pooled samples."""
+    bias: float
+    """p_mean − exact."""
+    mean_absolute: float
+    """Mean over questions of |A(N, p̄) − exact|; with ``simulation_sd`` above 0, noise included."""
+    simulation_sd: float
+    """Standard error of ``exact`` where the exact law is out of reach and it was simulated; else 0."""
+
+
+def agent_forest_errors(
+    p: Float[Array, "model question class"],
+    blank: Float[Array, "model question"],
+    k: int,
+    ties: MajorityTies = "win",
+    *,
+    key: PRNGKeyArray | None = None,
+    draws: int = 400,
+) -> ForestErrors:
+    """How far A(N, p̄) is from the accuracy of the pooled plurality, on a population of questions.
+
+    Args:
+        p, blank, k, ties: as in ``approximation_errors``.
+        key: randomness, for pools too large for the exact law (``votes.MOST_STATES``).
+        draws: runs simulated for such pools.
+    Raises:
+        ValueError: a pool too large for the exact law, and no key.
+    """
+    models = p.shape[0]
+    approximate = np.asarray(agent_forest_approximation(k, p[..., 0], ties))
+    if states([k] * models) <= MOST_STATES:
+        exact, noise = plurality_accuracy(np.asarray(p), np.asarray(blank), k), 0.0
+    elif key is None:
+        raise ValueError(f"{models} models at k = {k} are too many for the exact law of the plurality; give a key")
+    else:
+        runs = _forest_runs(p, blank, k, key, draws)
+        exact, noise = runs.mean(0), float(runs.mean(1).std(ddof=1) / np.sqrt(draws))
+    return ForestErrors(
+        exact=float(exact.mean()),
+        p_mean=float(approximate.mean()),
+        bias=float((approximate - exact).mean()),
+        mean_absolute=float(abs(approximate - exact).mean()),
+        simulation_sd=noise,
+    )
+
+
+def _forest_runs(
+    p: Float[Array, "model question class"],
+    blank: Float[Array, "model question"],
+    k: int,
+    key: PRNGKeyArray,
+    draws: int,
+) -> Float[np.ndarray, "draw question"]:
+    """P(the plurality is correct) given simulated answers, ties split evenly."""
+    chances = jnp.concatenate([jnp.asarray(p), jnp.asarray(blank)[..., None]], -1)
+
+    def run(key: PRNGKeyArray) -> Array:
+        drawn = jax.random.categorical(key, jnp.log(chances), shape=(k, *chances.shape[:-1]))
+        votes = jax.nn.one_hot(drawn, chances.shape[-1] - 1).sum((0, 1))
+        tied = (votes == votes.max(-1, keepdims=True)) & (votes > 0)
+        return tied[..., 0] / jnp.maximum(tied.sum(-1), 1)
+
+    return np.asarray(jax.lax.map(run, jax.random.split(key, draws), batch_size=50))

@@ -51,7 +51,10 @@ Ties = Literal["uniform", "first-seen", "none", "win"]
 - ``win``: a tie that includes the correct class counts as correct, as A(N, p) does for even N.
 """
 
-ROWS_AT_ONCE = 512  # a block of polynomials of this many rows stays in a core's cache
+ROWS_AT_ONCE = 512
+"""Rows of polynomials taken together by NumPy, so that they stay in a core's cache."""
+_COMPILED_ROWS = 128
+"""The same for compiled code on a CPU, which has no overhead to spread over a block."""
 
 
 class ModeLaw(NamedTuple):
@@ -177,7 +180,9 @@ def _blocked(xp, scheme, x, blank, tail, k, target, ties, every_k):
         return xp.zeros(shape), xp.zeros(shape)
     x = xp.concatenate([x[..., target : target + 1], x[..., :target], x[..., target + 1 :]], -1)
     columns = [x.reshape(rows, -1), blank.reshape(rows, 1)] + ([] if tail is None else [tail.reshape(rows, 1)])
-    block = min(ROWS_AT_ONCE, rows)
+    block = min(rows, ROWS_AT_ONCE)
+    if xp is jnp:
+        block = min(rows, _COMPILED_ROWS) if jax.default_backend() == "cpu" else rows
     table = xp.pad(xp.concatenate(columns, -1), ((0, -rows % block), (0, 0)), mode="edge")
 
     def one_block(part):

@@ -25,7 +25,7 @@ class Sweep(NamedTuple):
 
     def law(self, samples: int) -> ModeLaw:
         """The law after ``samples`` samples, m = 0..samples."""
-        return ModeLaw(*(part[..., samples, : samples + 1] for part in self))  # type: ignore[arg-type]
+        return ModeLaw(*(part[..., samples, : samples + 1] for part in self))
 
 
 def laws_of_counts(

@@ -11,6 +11,7 @@ fi
 # these come as CUDA builds that the CPU build of torch cannot load
 "$vllm" -m pip uninstall -q -y torchvision torchaudio torchcodec > /dev/null 2>&1 || true
 "$vllm" -m pip install -q "$(ls "$SCRATCH"/dist/*.whl)[test,server,tasks]"
+# one model is enough: where there is no second, the test of two servers serves it under two names
 if ! "$vllm" benchmarks/small_models.py smollm2 --out "$SCRATCH/models" > "$SCRATCH/models.log" 2>&1; then
   tail -5 "$SCRATCH/models.log"; echo "the small model could not be fetched; the vllm tests did not run"; exit 77
 fi

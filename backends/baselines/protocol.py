@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...simulate.errors import BadInput
-from ..tasks.task import Prompt, Question, Task
-
-
-class Asked(NamedTuple):
-    """A question and the task it belongs to."""
-
-    task: Task
-    question: Question
+from ..tasks.task import Asked, Prompt
 
 
 class Item(NamedTuple):

@@ -50,7 +50,13 @@ def import_logs(
     for path in found:
         if not path.exists():
             raise BadInput(f"{path}: no such file or folder; check the path")
-    samples, notes = import_module(f".{FORMATS[name]}", __name__).read(found)
+    try:
+        samples, notes = import_module(f".{FORMATS[name]}", __name__).read(found)
+    except (TypeError, AttributeError, KeyError, IndexError) as error:  # a field of another kind than the tool writes
+        raise BadInput(
+            f"{', '.join(map(str, found[:3]))}: not laid out as {name} logs are ({type(error).__name__}: {error}); "
+            "check what wrote them"
+        ) from error
     return answer_log(samples, notes, name, answers, task, rename or {})
 
 

@@ -14,6 +14,7 @@ from ...simulate.answers import AnswerLog
 from ...simulate.errors import BadInput, unknown_name
 from ..tasks.kinds import AnswerKind, kind_named
 from ..tasks.letters import option_letter
+from ..tasks.short_answers import is_cut
 
 # what a task's name says about its answers, where nobody says otherwise
 _USUAL = (
@@ -121,7 +122,10 @@ def usual_kind(sample: Foreign) -> AnswerKind:
             return kind_named(name)
     if sample.choices and all(re.fullmatch(r"[A-Z]", gold) for gold in sample.gold):
         return kind_named("letter")
-    return kind_named("number" if any("####" in gold for gold in sample.gold) else "short")
+    if any("####" in gold for gold in sample.gold):
+        return kind_named("number")
+    # where commas are part of the gold answer, a part of it is no answer
+    return kind_named("line" if any(map(is_cut, sample.gold)) else "short")
 
 
 def _judged(sample: Foreign, kind: AnswerKind) -> tuple[str | None, bool]:

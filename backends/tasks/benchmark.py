@@ -80,10 +80,13 @@ class Benchmark:
         return {"task": self._kind, **source, **self._settings}
 
 
-def records_of(kind: str, argument: str, options: dict[str, str], hub: Hub | None) -> Records:
+def records_of(
+    kind: str, argument: str, options: dict[str, str], hub: Hub | None, headless: Sequence[str] = ()
+) -> Records:
     """The records that a task's argument names: a file, or ``hub`` for its data set on the hub.
 
-    ``dataset``, ``config`` and ``split`` are taken out of ``options``.
+    ``dataset``, ``config`` and ``split`` are taken out of ``options``; ``headless`` names the columns of a CSV
+    file without a header.
 
     Raises:
         BadInput: no argument, since nothing is downloaded without being asked for.
@@ -98,7 +101,7 @@ def records_of(kind: str, argument: str, options: dict[str, str], hub: Hub | Non
     if not argument:
         download = f", or {kind}:hub to download {hub.name}" if hub else ""
         raise BadInput(f"task {kind!r}: name a file of questions, as in {kind}:questions.json{download}")
-    return read_records(argument)
+    return read_records(argument, headless)
 
 
 def refuse_unknown(kind: str, options: Mapping[str, str], known: Sequence[str]) -> None:

@@ -21,6 +21,11 @@ def last_box(text: str) -> str | None:
     return None
 
 
+def opens_box(text: str) -> bool:
+    """Whether a box begins anywhere: without a last box, a solution that was cut off inside it."""
+    return _BOX.search(text) is not None
+
+
 def _balanced(text: str, start: int) -> str | None:
     depth = 1
     for place in range(start, len(text)):

@@ -3,6 +3,9 @@
 One object a line: ``question``, ``answer`` (text, or a list of accepted spellings of which the first is the
 canonical one), and optionally ``id``, ``choices`` (a list of texts; the answer is then one of them or its
 letter) and ``example`` (true: shown solved before every question, never asked).
+
+An answer ends at its first comma, bracket or full stop, so that "Paris, France" is Paris; with ``answers=line`` it
+is the whole line, for answers such as "red, yellow, blue".
 """
 
 from __future__ import annotations
@@ -11,15 +14,16 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...simulate.errors import BadInput, unknown_name
-from .short_answers import STYLES, canonical, few_shot, first_line
+from .short_answers import STYLES, canonical, few_shot, first_line, is_cut, whole_line
 from .task import Question
 
 _KEYS = {"id", "question", "answer", "choices", "example"}
+_SPELLED: dict[str, Callable[[str], str | None]] = {"short": canonical, "line": whole_line}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -30,11 +34,19 @@ class JsonlTask:
         BadInput: a file that is absent or malformed, naming the line.
     """
 
-    def __init__(self, path: str | Path, name: str = "", style: str = "completion", instruction: str = ""):
+    def __init__(
+        self,
+        path: str | Path,
+        name: str = "",
+        style: str = "completion",
+        instruction: str = "",
+        answers: str = "short",
+    ):
         self._path = Path(path)
         self.name = name or self._path.name.removesuffix(".jsonl")
         self._style, self._instruction = style, instruction
-        self._items, self._examples, self._digest = _read(self._path)
+        self._answers = answers
+        self._items, self._examples, self._digest = _read(self._path, answers)
 
     def questions(self, n: int, seed: int = 0) -> list[Question]:
         if n > len(self._items):
@@ -51,7 +63,7 @@ class JsonlTask:
         line, choices = first_line(text), question.meta.get("choices")
         if choices:
             return _letter(line, choices)
-        answer = canonical(line)
+        answer = _SPELLED[self._answers](line)
         accepted = question.meta["accepted"]
         return accepted[0] if answer in accepted else answer
 
@@ -65,14 +77,18 @@ class JsonlTask:
             "sha256": self._digest,
             "style": self._style,
             "instruction": self._instruction,
+            "answers": self._answers,
         }
 
 
 def jsonl_task(path: str, options: Mapping[str, str]) -> JsonlTask:
-    """The file ``path`` with ``name``, ``style`` and ``instruction`` as options."""
+    """The file ``path`` with ``name``, ``style``, ``instruction`` and ``answers`` as options."""
+    known = ("name", "style", "instruction", "answers")
     for key in options:
-        if key not in ("name", "style", "instruction"):
-            raise unknown_name("option of a JSON Lines task", key, ("name", "style", "instruction"))
+        if key not in known:
+            raise unknown_name("option of a JSON Lines task", key, known)
+    if options.get("answers", "short") not in _SPELLED:
+        raise unknown_name("way to read answers", options["answers"], _SPELLED)
     if options.get("style", "chat") not in STYLES:
         raise unknown_name("prompt style", options["style"], STYLES)
     return JsonlTask(path, **options)
@@ -94,7 +110,7 @@ def _letter(line: str, choices: list[str]) -> str | None:
     return known[spelled.index(answer)] if answer in spelled else None
 
 
-def _read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[str, str]], str]:
+def _read(path: Path, spelled: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]], str]:
     try:
         raw = path.read_bytes()
         lines = raw.decode("utf-8").splitlines()
@@ -108,7 +124,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[str, str]], str]
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        item = _checked(line, f"{path}: row {number}")
+        item = _checked(line, f"{path}: row {number}", spelled)
         if item.pop("example", False):
             answer = item["answer"]
             examples.append((_ask(item), answer if isinstance(answer, str) else answer[0]))
@@ -122,7 +138,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[str, str]], str]
     return items, examples, hashlib.sha256(raw).hexdigest()
 
 
-def _checked(line: str, place: str) -> dict[str, Any]:
+def _checked(line: str, place: str, spelled: str) -> dict[str, Any]:
     try:
         item = json.loads(line)
     except json.JSONDecodeError as error:
@@ -144,7 +160,14 @@ def _checked(line: str, place: str) -> dict[str, Any]:
             raise BadInput(f"{place}: 'choices' must be a list of 2 to {len(_LETTERS)} texts")
         accepted = [_letter(text, choices) for text in answers]
     else:
-        accepted = [canonical(text) for text in answers]
+        accepted = [_SPELLED[spelled](text) for text in answers]
+        whole = {one for one, text in zip(accepted, answers, strict=True) if not is_cut(text)}
+        for one, text in zip(accepted, answers, strict=True):
+            if spelled == "short" and one not in whole and not item.get("example"):
+                raise BadInput(
+                    f"{place}: the answer {text!r} would be read as {one!r} only; take whole lines with "
+                    "?answers=line, or list the short spelling among the accepted ones too"
+                )
     if None in accepted:
         raise BadInput(f"{place}: the answer {answer!r} cannot be read as an answer; write it as a model would")
     item["accepted"] = accepted

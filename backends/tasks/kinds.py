@@ -11,7 +11,13 @@ from .competition_math import read_expression
 from .letters import option_letter
 from .mathematics import canonical_expression, final_expression, same_expression
 from .numbers import final_number
-from .short_answers import canonical, first_line
+from .short_answers import canonical, first_line, whole_line
+
+# chat models answer "What is the capital of Peru?" with "The capital of Peru is Lima."
+_SENTENCE = re.compile(
+    r"(?:the|its?)\s[^,;:.]{0,80}?\b(?:is|was|are|were)\s+(?:(?:[a-z]+\s+){0,2}(?:known\s+as|called|named)\s+)?(?P<said>.+)",
+    re.IGNORECASE,
+)
 
 
 class AnswerKind(NamedTuple):
@@ -38,7 +44,13 @@ def kind_named(name: str) -> AnswerKind:
 
 
 def _short(text: str) -> str | None:
-    return canonical(first_line(text))
+    line = first_line(text)
+    sentence = _SENTENCE.match(line)
+    return canonical(sentence["said"] if sentence else line)
+
+
+def _line(text: str) -> str | None:
+    return whole_line(first_line(text))
 
 
 def _exact(text: str) -> str | None:
@@ -72,9 +84,11 @@ KINDS: dict[str, AnswerKind] = {
                    lambda answer, gold: same_expression(answer, final_expression(gold) or gold)),
         AnswerKind("letter", _letter, _letter, _plain(_letter)),
         AnswerKind("short", _short, _short, _plain(_short)),
+        AnswerKind("line", _line, _line, _plain(_line)),
         AnswerKind("exact", _exact, _exact, _plain(_exact)),
         AnswerKind("final", _final, _final, _plain(_final)),
     )
 }  # fmt: skip
-"""number: the last number of a solution. math: a boxed expression. letter: an option. short: the first line.
+"""number: the last number of a solution. math: a boxed expression. letter: an option. short: the first line, or
+what the sentence in it says something is, up to a comma or bracket. line: the whole first line.
 exact: the whole text. final: the first of these that the text shows."""

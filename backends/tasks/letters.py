@@ -72,7 +72,7 @@ def _alone(text: str, known: str, choices: Sequence[str]) -> str | None:
         return _read(last.lstrip("*_#\"'`$ "), known, choices, sure=True)
     first = re.match(rf"[*_\"'`#]*(?:\((?P<inside>[{known}{known.lower()}])\)|(?P<bare>[{known}])(?=[).:]))", lines[0])
     if first:
-        return (first["inside"] or first["bare"]).upper()
+        return "" if _TWO.match(lines[0], first.end()) else (first["inside"] or first["bare"]).upper()
     if len(lines) == 1:
         return _read(last, known, choices, sure=True)
     return None

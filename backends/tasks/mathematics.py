@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from .boxes import last_box
+from .boxes import last_box, opens_box
 from .latex import Unread, read_latex
 
 _MARK = re.compile(r"(?:final\s+answer|answer)\b\s*(?:\*\*)?\s*(?:is|=|:)\s*(?:\*\*)?\s*:?\s*", re.IGNORECASE)
@@ -23,22 +23,31 @@ _SPELLED = ((r"\\[dt]frac", r"\\frac"), (r"\\cfrac", r"\\frac"), (r"\\(?:leq|leq
             ("∪", r"\\cup "), (r"\\backslash", r"\\setminus"))  # fmt: skip
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _LONGEST_JUDGED = 160
+_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}")
+_LONGEST_BARE = 80
 
 
 def final_expression(text: str) -> str | None:
-    """The last closed ``\\boxed{}``, else what follows the last "answer is"; None without either."""
+    """The last closed ``\\boxed{}``, else what follows the last "answer is", else a text that is nothing but
+    one expression; None without any of them."""
     box = last_box(text)
     if box is not None:
         return box
     marks = list(_MARK.finditer(text))
     if not marks:
-        return None
+        return _bare_expression(text.strip())
     line = text[marks[-1].end() :].strip().split("\n")[0].strip()
     display = re.match(r"\$\$?(.+?)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", line)
     if display:
         return next(group for group in display.groups() if group)
     line = re.split(r"(?:(?<=\D)\.|\.(?!\d))(?:\s|$)|[*]{2}", line, maxsplit=1)[0].strip(" *.:")
     return line or None
+
+
+def _bare_expression(text: str) -> str | None:
+    """The text itself where it is one short line without a word, as of a model told to answer and nothing else."""
+    short = len(text) <= _LONGEST_BARE and "\n" not in text and re.search(r"[\d\\]", text)
+    return text.strip(" $.") if short and not _WORD.search(text) and not opens_box(text) else None
 
 
 @lru_cache(maxsize=65536)

@@ -19,6 +19,8 @@ _HUBS = {
     "mmlu": Hub("cais/mmlu", "all", "test"),
     "multiple-choice": None,
 }
+# the first publication's files have no header; its last column is the letter
+_MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
 _INSTRUCTION = "Reason step by step. End with the letter of your choice on a line of its own, as in: Answer: {letter}"
 
 
@@ -26,13 +28,14 @@ def multiple_choice_task(kind: str, argument: str, options: Mapping[str, str]) -
     """Questions with options, from a file or ``hub``; options ``style``, ``name``, ``subject``.
 
     Layouts: a list ``choices`` or ``options`` (with or without letters in front) and ``answer`` as a letter, a
-    number counted from 0, or the option's text; columns ``A`` … ``D``; GPQA's own columns "Correct Answer" and
-    "Incorrect Answer 1" … "3", whose options are put into an order fixed by the question's id.
+    number counted from 0, or the option's text; columns ``A`` … ``D``, also MMLU's own CSV files, which have no
+    header; GPQA's own columns "Correct Answer" and "Incorrect Answer 1" … "3", whose options are put into an
+    order fixed by the question's id.
 
     A letter means the same option for every model, since every model sees one order.
     """
     given = dict(options)
-    records = records_of(kind, argument, given, _HUBS[kind])
+    records = records_of(kind, argument, given, _HUBS[kind], _MMLU_COLUMNS)
     refuse_unknown(kind, given, ("style", "name", "subject"))
     style, subject = given.get("style", "chat"), given.get("subject")
     questions = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from .boxes import last_box
+from .boxes import last_box, opens_box
 
 _CLEAN = (
     ("{,}", ","), ("\\!", ""), ("\\,", ""), ("\\$", "$"), ("\\%", "%"), ("−", "-"), ("–", "-"),
@@ -15,7 +15,7 @@ _FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\[dt
 # a sign counts as one only where no term stands before it: "10-5" ends in 5, not in -5
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)\]])-\s?)?[$£€]?\s?(?P<minus>-)?(?P<whole>\d{1,3}(?:,\d{3})+(?![\d])|\d+)?(?P<part>\.\d+)?"
-    r"(?:\s?/\s?(?P<below>\d+(?:,\d{3})*))?"
+    r"(?:[eE](?P<power>[-+]?\d{1,2})\b)?(?:\s?/\s?(?P<below>\d+(?:,\d{3})*))?"
 )
 _MARK = re.compile(r"(?:final\s+answer|answer)\b\s*(?:\*\*)?\s*(?:is|was|of|=|:)\s*(?:\*\*)?\s*:?", re.IGNORECASE)
 
@@ -33,6 +33,8 @@ def final_number(text: str) -> str | None:
     box = last_box(text)
     if box is not None:
         return _first(_right_side(box))
+    if opens_box(text):
+        return None
     marks = list(_MARK.finditer(text))
     if marks:
         line = text[marks[-1].end() :].strip().split("\n")[0]
@@ -80,6 +82,7 @@ def _all(text: str) -> list[str]:
         if not (match["whole"] or match["part"]):
             continue
         value = Fraction((match["whole"] or "0").replace(",", "") + (match["part"] or ""))
+        value *= Fraction(10) ** int(match["power"] or 0)
         below = int(match["below"].replace(",", "")) if match["below"] else 1
         if below:
             value /= below

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,9 +25,13 @@ class Records(NamedTuple):
     """SHA-256 of the file, or of the rows of a hub data set."""
 
 
-def read_records(path: str | Path) -> Records:
+def read_records(path: str | Path, headless: Sequence[str] = ()) -> Records:
     """The records of a local file.
 
+    Args:
+        path: the file.
+        headless: names of the columns of a CSV file without a header, which is one that has as many and whose
+            first row already ends in an answer, the name of another column.
     Raises:
         BadInput: a file that is absent, of an unknown kind or malformed, naming the row.
     """
@@ -43,7 +47,10 @@ def read_records(path: str | Path) -> Records:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-        rows = {".json": _json, ".jsonl": _jsonl, ".csv": _csv}[path.suffix](text, path)
+        if path.suffix == ".csv":
+            rows = _csv(text, headless)
+        else:
+            rows = _json(text, path) if path.suffix == ".json" else _jsonl(text, path)
     else:
         raise BadInput(f"{path}: unknown kind of question file; use an ending of {_ENDINGS}")
     if not rows:
@@ -116,9 +123,10 @@ def _jsonl(text: str, path: Path) -> list[Any]:
     return rows
 
 
-def _csv(text: str, path: Path) -> list[Any]:
-    del path
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+def _csv(text: str, headless: Sequence[str]) -> list[Any]:
+    first = next(csv.reader(io.StringIO(text, newline="")), [])
+    bare = bool(first) and len(first) == len(headless) and first[-1].strip() in headless[:-1]
+    return list(csv.DictReader(io.StringIO(text, newline=""), headless if bare else None))
 
 
 def _parquet(path: Path) -> list[Any]:

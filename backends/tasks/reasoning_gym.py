@@ -8,17 +8,20 @@ from importlib.metadata import version
 from typing import Any
 
 from ...simulate.errors import BadInput, unknown_name
-from .short_answers import STYLES, canonical, few_shot, first_line
+from .short_answers import STYLES, canonical, few_shot, first_line, is_cut, whole_line
 from .task import Question
 
 # entry i of a data set seeded s is drawn from s + i alone, so that runs and examples must lie far apart
 _APART = 1_000_000
 _EXAMPLES_AT = 900_000_000
+_LOOKED_AT = 8
 
 
 class ReasoningGym:
-    """One generator of reasoning-gym, with few-shot prompts whose answer is one short line.
+    """One generator of reasoning-gym, with few-shot prompts whose answer is one line.
 
+    Where commas or brackets are part of the gold answers, the whole line is the answer; elsewhere it ends at the
+    first of them. Generators whose answers take several lines are refused, since a part of them would be judged.
     An answer counts as right when the library's verifier gives it the full score of 1: part marks for
     near misses, which some of its verifiers give, are wrong here.
     """
@@ -33,8 +36,16 @@ class ReasoningGym:
             self._sources = {0: factory.create_dataset(dataset, seed=0, size=2, **settings)}
         except (TypeError, AssertionError, ValueError) as error:
             raise BadInput(f"task 'reasoning-gym:{dataset}': option refused by reasoning-gym ({error})") from None
-        examples = self._entries(_EXAMPLES_AT, shots)
-        self._examples = [(entry["question"].strip(), str(entry["answer"])) for entry in examples]
+        seen = self._entries(_EXAMPLES_AT, max(shots, _LOOKED_AT))
+        golds = [str(entry["answer"]).strip() for entry in seen if entry["answer"] is not None]
+        if any("\n" in gold for gold in golds):
+            raise BadInput(
+                f"task 'reasoning-gym:{dataset}': its answers take several lines and one is read; use another"
+            )
+        if len(golds) < len(seen) and shots:
+            raise BadInput(f"task 'reasoning-gym:{dataset}': has no gold answers to show as examples; use ?shots=0")
+        self._spelled = whole_line if any(map(is_cut, golds)) else canonical
+        self._examples = [(entry["question"].strip(), str(entry["answer"])) for entry in seen[:shots]]
 
     def _entries(self, seed: int, size: int) -> list[dict[str, Any]]:
         source = _library().create_dataset(self.name, seed=seed, size=max(size, 1), **self._settings)
@@ -52,7 +63,7 @@ class ReasoningGym:
             text = entry["question"].strip()
             if text not in found and text not in examples:
                 prompt = few_shot(text, self._examples, self._style)
-                gold = canonical(str(entry["answer"]))
+                gold = None if entry["answer"] is None else self._spelled(str(entry["answer"]))
                 found[text] = Question(f"{start + number:06d}", prompt, gold, {"entry": entry, "source": source})
         if len(found) < n:
             raise BadInput(
@@ -63,7 +74,7 @@ class ReasoningGym:
 
     def extract(self, text: str, question: Question) -> str | None:
         del question
-        return canonical(first_line(text))
+        return self._spelled(first_line(text))
 
     def verify(self, answer: str, question: Question) -> bool:
         # the library compares spellings, so the gold answer in canonical spelling is right by itself
@@ -78,6 +89,7 @@ class ReasoningGym:
             "shots": self._shots,
             "style": self._style,
             "settings": self._settings,
+            "answers": self._spelled.__name__,
             "library": f"reasoning-gym {version('reasoning-gym')}",
         }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import warnings
 from collections.abc import Sequence
 
 from .task import Message, Prompt
@@ -43,12 +46,41 @@ def canonical(text: str) -> str | None:
     """One spelling for equal short answers: a number plainly, anything else in lower case up to the first
     comma, semicolon, bracket or full stop; None when nothing is left."""
     text = text.strip().strip(_QUOTES).strip()
-    number = _NUMBER.match(text.lstrip("$£€"))
-    if number and not text.lstrip("$£€")[number.end() :].strip(" .%!" + _QUOTES):
-        return plain_number(number[0])
+    number = _only_number(text)
+    if number is not None:
+        return number
     text = _END.split(text, maxsplit=1)[0]
     text = re.sub(r"\s+", " ", text).strip(" .:!?-" + _QUOTES).casefold()
     return text or None
+
+
+def is_cut(text: str) -> bool:
+    """Whether :func:`canonical` would leave a part of an answer out."""
+    text = text.strip().strip(_QUOTES).strip()
+    parts = _END.split(text, maxsplit=1)
+    return _only_number(text) is None and len(parts) > 1 and re.search(r"\w", parts[1]) is not None
+
+
+def _only_number(text: str) -> str | None:
+    bare = text.lstrip("$£€")
+    number = _NUMBER.match(bare)
+    return plain_number(number[0]) if number and not bare[number.end() :].strip(" .%!" + _QUOTES) else None
+
+
+def whole_line(text: str) -> str | None:
+    """One spelling for equal answers that a comma or bracket is part of: lists as JSON, numbers plainly, anything
+    else in lower case with single blanks; None when nothing is left."""
+    text = re.sub(r"\s+", " ", text).strip()
+    if text[:1] in ("[", "{", "("):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)  # of what a model wrote
+                return json.dumps(ast.literal_eval(text.rstrip(".")), ensure_ascii=False)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return text.rstrip(".") or None
+    if (number := _NUMBER.fullmatch(text.strip(_QUOTES).rstrip("."))) is not None:
+        return plain_number(number[0])
+    return text.strip(" ." + _QUOTES).casefold() or None
 
 
 def plain_number(text: str) -> str:

@@ -61,3 +61,10 @@ class Task(Protocol):
     def describe(self) -> dict[str, Any]:
         """Everything that fixes the task's questions and verdicts, for the record of a run (JSON values)."""
         ...
+
+
+class Asked(NamedTuple):
+    """A question and the task it belongs to."""
+
+    task: Task
+    question: Question

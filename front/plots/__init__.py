@@ -26,6 +26,7 @@ from .anatomy import attribution, confidence_reliability, gain_decomposition
 from .cost import accuracy_by_cost, pareto_front
 from .frames import frame_of
 from .judgement import coverage, forecast_against_observed, pit
+from .pools import search_curves
 from .sliders import panel, sliders
 from .style import model_looks, publication, rule_look
 
@@ -44,5 +45,6 @@ __all__ = [
     "pit",
     "publication",
     "rule_look",
+    "search_curves",
     "sliders",
 ]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +13,9 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from .style import INK, Look, axes_for, grid, legend_below, model_looks, publication, rule_look, shortened
 
+# the best pools share a colour, the rule's; dashes and markers tell them apart
 _BEST_DASHES = ["-", (0, (6, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (8, 2))]
+_BEST_MARKERS = ["o", "D", "v", "P"]
 
 
 class Curve(NamedTuple):
@@ -90,7 +89,7 @@ def accuracy_by_samples(
         if title:
             ax.set_title(title)
         grid(ax)
-        legend_below(ax, handles, labels, columns=1 if any(len(label) > 34 for label in labels) else 2)
+        legend_below(ax, handles, labels)
     return ax
 
 
@@ -113,11 +112,12 @@ def _curves(
     first = joint[joint["rule"] == order[0]]
     chosen = list(pools) if pools is not None else _ranked(first)[:best]
     for place, pool in enumerate(chosen):
-        look = rule_look(order[0])._replace(dash=_BEST_DASHES[place % len(_BEST_DASHES)])
-        curves.append(Curve(order[0], pool, f"{order[0]}: {shortened(pool, 60)}", look, 2.0 if place == 0 else 1.6))
+        at = place % len(_BEST_DASHES)
+        look = rule_look(order[0])._replace(dash=_BEST_DASHES[at], marker=_BEST_MARKERS[at])
+        curves.append(Curve(order[0], pool, f"{order[0]}: {shortened(pool, 76)}", look, 2.0 if place == 0 else 1.6))
     for rule in order[1:]:
         if chosen and ((joint["rule"] == rule) & (joint["models"] == chosen[0])).any():
-            curves.append(Curve(rule, chosen[0], f"{rule}: {shortened(chosen[0], 60)}", rule_look(rule), 1.6))
+            curves.append(Curve(rule, chosen[0], f"{rule}: {shortened(chosen[0], 76)}", rule_look(rule), 1.6))
     return curves
 
 
@@ -139,7 +139,7 @@ def _draw(ax: Axes, frame: pd.DataFrame, curve: Curve, band: bool) -> Line2D:
     rows = _rows(frame, curve)
     x, look = rows["samples"].to_numpy(), curve.look
     if band and _has_interval(rows):
-        ax.fill_between(x, 100 * rows["lower"], 100 * rows["upper"], color=look.colour, alpha=0.13, linewidth=0)
+        ax.fill_between(x, 100 * rows["lower"], 100 * rows["upper"], color=look.colour, alpha=0.11, linewidth=0)
     (line,) = ax.plot(
         x,
         100 * rows["mean"],

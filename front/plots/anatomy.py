@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,9 +29,9 @@ def attribution(frame: pd.DataFrame, *, questions: int | None = None, ax: Axes |
         ax = axes_for(ax, (5.4, 1.6 + 0.34 * len(frame)))
         for place, row in enumerate(frame.itertuples()):
             colour = looks[str(row.model)].colour
-            share, correct = 100 * float(row.share), 100 * float(row.correct)  # type: ignore[arg-type]
-            ax.barh(place, share, color=colour, alpha=0.35, height=0.62)
-            ax.barh(place, correct, color=colour, height=0.62)
+            share, correct = 100 * float(row.share), 100 * float(row.correct)
+            ax.barh(place, share, color=colour, alpha=0.35, height=0.62, edgecolor="none")
+            ax.barh(place, correct, color=colour, height=0.62, edgecolor="none")
             right = 100 * correct / share if share else 0.0
             ax.text(share + 1, place, f"{share:.0f} %, {right:.0f} % of them right", va="center")
         ax.set_yticks(range(len(frame)), [shortened(str(name), 26) for name in frame["model"]])
@@ -61,12 +60,15 @@ def gain_decomposition(frame: pd.DataFrame, *, questions: int | None = None, ax:
         for place, (now, before) in enumerate(zip(reached, np.concatenate([[0.0], reached[:-1]]), strict=True)):
             colour = "#7f868f" if place == 0 else "#029e73" if now >= before else "#d55e00"
             last = place == len(reached) - 1
-            ax.barh(place, now - before, left=before, color=colour, height=0.62, alpha=0.45 if last else 1.0)
+            alpha = 0.45 if last else 1.0
+            ax.barh(place, now - before, left=before, color=colour, height=0.62, alpha=alpha, edgecolor="none")
             change = f"{now:.1f} %" if place == 0 else f"{now - before:+.1f} → {now:.1f} %"
             ax.text(max(now, before) + 0.6, place, change, va="center")
             if place:
                 ax.plot([before, before], [place - 1.31, place + 0.31], color=INK, linewidth=0.7)
-        ax.set_yticks(range(len(frame)), [shortened(str(step), 40) for step in frame["step"]])
+        ax.set_yticks(range(len(frame)), [fill(shortened(str(step), 40), 20) for step in frame["step"]])
+        for label in ax.get_yticklabels():
+            label.set_multialignment("right")
         ax.invert_yaxis()
         low = max(0.0, 10 * np.floor(reached.min() / 10) - 10)
         ax.set_xlim(low, reached.max() + 0.34 * (reached.max() - low))
@@ -116,7 +118,7 @@ def confidence_reliability(
         labels.append("confidence = share right")
         ax.set(xlim=(0, 103), ylim=(-3, 103))
         ax.set_xlabel(f"confidence: samples that agree (%){f', of k = {samples}' if samples else ''}")
-        ax.set_ylabel(f"right at that confidence (%){f', n = {questions:,}' if questions else ''}")
+        ax.set_ylabel(f"right at that confidence (%){f', n = {questions:,} questions' if questions else ''}")
         grid(ax, "both")
         legend_below(ax, handles, labels)
     return ax

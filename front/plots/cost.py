@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +11,7 @@ from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from .style import INK, axes_for, grid, legend_below, publication, rule_look, shortened
+from .style import CHOSEN, INK, axes_for, grid, legend_below, publication, rule_look, shortened
 
 _UNITS = {
     "tokens_per_question": "tokens per question",
@@ -70,21 +67,21 @@ def accuracy_by_cost(
     cost = cost or cost_column(frame)
     if cost == "calls_per_question" and cost not in frame:
         frame = frame.assign(calls_per_question=frame["size"] * frame["samples"])
-    frame = frame[frame[cost].notna() & frame["mean"].notna()]
+    frame = frame.loc[frame[cost].notna() & frame["mean"].notna()]
     rules = sorted(frame["rule"].unique(), key=lambda name: (name != "mux", name))
     with publication():
         ax = axes_for(ax, (5.4, 4.2))
         handles: list[Any] = []
         labels: list[str] = []
         for rule in reversed(rules):
-            rows, look = frame[frame["rule"] == rule], rule_look(rule)
+            rows, look = _drawn(frame, rule), rule_look(rule)
             ax.scatter(
                 rows[cost],
                 100 * rows["mean"],
                 s=16,
                 marker=look.marker,
                 color=look.colour,
-                alpha=0.5,
+                alpha=0.65,
                 linewidths=0,
             )
             handles.append(Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4))
@@ -100,11 +97,12 @@ def accuracy_by_cost(
                 [100 * chosen["mean"]],
                 yerr=_bar(chosen),
                 fmt="*",
-                color="#d55e00",
+                color=CHOSEN,
+                ecolor=CHOSEN,
                 markersize=13,
-                markeredgecolor=INK,
+                markeredgecolor=CHOSEN,
                 markeredgewidth=0.7,
-                elinewidth=1.2,
+                elinewidth=2.2,
                 zorder=5,
             )
             handles.append(ring)
@@ -118,8 +116,18 @@ def accuracy_by_cost(
         if title:
             ax.set_title(title)
         grid(ax, "both")
-        legend_below(ax, handles, labels, columns=1 if any(len(label) > 34 for label in labels) else 2)
+        legend_below(ax, handles, labels)
     return ax
+
+
+def _drawn(frame: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """The rule's plans, less those of one model that self-consistency already shows: they are the same vote."""
+    rows = frame[frame["rule"] == rule]
+    if rule not in ("mux", "agent-forest"):
+        return rows
+    base = frame[(frame["rule"] == "self-consistency") & (frame["size"] == 1)]
+    shown = set(zip(base["models"], base["samples"], strict=True))
+    return rows[[at not in shown for at in zip(rows["models"], rows["samples"], strict=True)]]
 
 
 def cost_column(frame: pd.DataFrame) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from typing import Any
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from .style import FAINT, INK, axes_for, grid, legend_below, publication, rule_look
+from .style import FAINT, INK, PLAIN, axes_for, grid, legend_below, publication, rule_look
 
 
 def forecast_against_observed(
@@ -38,7 +35,7 @@ def forecast_against_observed(
     """
     questions = questions if questions is not None else frame.attrs.get("questions")
     level = level if level is not None else frame.attrs.get("level")
-    frame = frame[frame["observed"].notna() & frame["mean"].notna()]
+    frame = frame.loc[frame["observed"].notna() & frame["mean"].notna()]
     rules = sorted(frame["rule"].unique(), key=lambda name: (name != "mux", name))
     with publication():
         ax = axes_for(ax, (5.4, 5.0))
@@ -53,7 +50,7 @@ def forecast_against_observed(
                 ax.errorbar(x, y, xerr=spread, fmt="none", ecolor=look.colour, alpha=0.28, elinewidth=0.8)
             ax.scatter(x, y, s=15, marker=look.marker, color=look.colour, alpha=0.8, linewidths=0, zorder=3)
             handles.append(Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", markersize=4))
-            labels.append(f"{rule} ({len(rows):,} cells)")
+            labels.append(f"{rule} ({len(rows):,} plans)")
         _diagonal(ax, frame)
         handles.append(Line2D([], [], color=INK, linewidth=0.9, linestyle=(0, (4, 3))))
         labels.append("forecast = observed")
@@ -63,7 +60,9 @@ def forecast_against_observed(
         ax.set_ylabel(f"observed accuracy (%){count}")
         if "inside" in frame and frame["inside"].notna().any():
             held = frame["inside"].astype(bool)
-            ax.text(0.02, 0.98, f"{held.sum():,} of {len(held):,} inside", transform=ax.transAxes, va="top")
+            ax.set_title(
+                f"{held.sum():,} of {len(held):,} plans inside", loc="right", fontweight="normal", fontsize="medium"
+            )
         if title:
             ax.set_title(title)
         grid(ax, "both")
@@ -83,7 +82,7 @@ def _diagonal(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_ylim(low, high)
     ax.set_aspect("equal")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 def coverage(
@@ -103,12 +102,12 @@ def coverage(
         ax = axes_for(ax, (5.4, 4.4))
         ax.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         ax.plot(
-            100 * np.asarray(nominal), 100 * np.asarray(share), color="#0173b2", marker="o", markersize=4, clip_on=False
+            100 * np.asarray(nominal), 100 * np.asarray(share), color=PLAIN, marker="o", markersize=4, clip_on=False
         )
         ax.text(3, 96, "cautious", va="top")
         ax.text(97, 4, "overconfident", ha="right")
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal level of the interval (%)")
-        ax.set_ylabel(f"cells inside (%){f', {cells:,} cells' if cells else ''}")
+        ax.set_ylabel(f"plans inside (%){f', of {cells:,} plans' if cells else ''}")
         ax.set_aspect("equal")
         grid(ax, "both")
     return ax
@@ -140,13 +139,13 @@ def pit(
         ax.hist(
             values,
             bins=np.linspace(0, 1, bins + 1),
-            color="#0173b2",
+            color=PLAIN,
             alpha=0.75,
             edgecolor="white",
             linewidth=0.6,
         )
         ax.axhline(len(values) / bins, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         ax.set(xlim=(0, 1), xlabel="place of the observation in its forecast (PIT, 0 to 1)")
-        ax.set_ylabel(f"cells, of {len(values):,}")
+        ax.set_ylabel(f"plans, of {len(values):,}")
         grid(ax)
     return ax

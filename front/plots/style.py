@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-# pyright: reportArgumentType=false
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import ScaledTranslation
 
 INK = "#1b1e23"
 """Text, axes and SLM-MUX itself. A report in dark mode replaces it by the page's text colour."""
 FAINT = "#c9ced6"
 """Grid lines and reference lines."""
+CHOSEN = "#c08f00"
+"""What is recommended; no model and no rule has it."""
+PLAIN = "#0a5d9c"
+"""Figures that show neither models nor rules. A report in dark mode replaces it by a lighter one."""
+
+BLUE = "#0173b2"
+"""The first model's colour. A report in dark mode replaces it by a lighter one."""
 
 # The "colorblind" set of seaborn (after Okabe and Ito) without those too pale on white or too dark on black;
 # vermillion is kept for rules.
-_MODEL_COLOURS = ["#0173b2", "#de8f05", "#029e73", "#cc78bc", "#56b4e9", "#ca9161", "#949494", "#b8a200"]
+_MODEL_COLOURS = [BLUE, "#de8f05", "#029e73", "#cc78bc", "#56b4e9", "#ca9161", "#949494", "#b8a200"]
 _MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 
 
@@ -133,7 +141,17 @@ def grid(ax: Axes, axis: Any = "y") -> None:
 
 
 def legend_below(ax: Axes, handles: list[Any], labels: list[str], columns: int = 2) -> None:
-    """A legend under the axes, so that it covers no data and a narrow page can hold it."""
+    """A legend under the axes, so that it covers no data and a narrow page can hold it.
+
+    Args:
+        ax: the axes.
+        handles, labels: what is drawn and what it is called.
+        columns: at most this many side by side; one where labels are long, and then they are broken into lines.
+    """
+    columns = max(1, min(columns, len(handles)))
+    if max((len(label) for label in labels), default=0) > _letters(ax, columns):
+        columns = 1
+        labels = [fill(label, _letters(ax, 1)) for label in labels]
     below_labels = ScaledTranslation(0, -38 / 72, ax.figure.dpi_scale_trans)
     ax.legend(
         handles,
@@ -141,11 +159,19 @@ def legend_below(ax: Axes, handles: list[Any], labels: list[str], columns: int =
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
         bbox_transform=ax.transAxes + below_labels,
-        ncols=max(1, min(columns, len(handles))),
+        ncols=columns,
         borderaxespad=0.0,
         handlelength=2.2,
         columnspacing=1.4,
     )
+
+
+def _letters(ax: Axes, columns: int) -> int:
+    """How many letters of the legend's type fit beside its sign in one of so many columns of the figure."""
+    type_size = FontProperties(size=mpl.rcParams["legend.fontsize"]).get_size_in_points()
+    figure: Any = ax.figure
+    room = 72 * figure.get_size_inches()[0] / columns - 4 * type_size
+    return max(12, int(room / (0.53 * type_size)))
 
 
 def shortened(text: str, most: int = 44) -> str:

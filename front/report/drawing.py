@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ..plots.style import FAINT, INK, publication
+from ..plots.style import BLUE, FAINT, INK, PLAIN, publication
 
 _FONT = "system-ui, sans-serif"
 
@@ -54,6 +54,11 @@ def _themed(svg: str, caption: str) -> str:
     """Ink and grid take the page's colours, so that a dark page has a light drawing; fonts are the page's."""
     head, body = svg.split(">", 1)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    body = body.replace(INK, "currentColor").replace(FAINT, "var(--faint)")
+    body = (
+        body.replace(INK, "currentColor")
+        .replace(FAINT, "var(--faint)")
+        .replace(PLAIN, "var(--accent)")
+        .replace(BLUE, "var(--blue)")
+    )
     body = re.sub(r"font: ([\w. ]*?)([\d.]+px) [^;\"]*", rf"font: \1\2 {_FONT}", body)
     return f'{head} role="img" aria-label="{escape(caption, quote=True)}">{body}'

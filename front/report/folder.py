@@ -13,7 +13,8 @@ from typing import Any
 
 from ..simulate.atomic import write_text
 from ..simulate.errors import BadInput
-from .page import Results, report_html
+from .page import report_html
+from .results import Results
 
 DOCUMENTS = {
     "forecast": "forecast.json",
@@ -27,7 +28,7 @@ DOCUMENTS = {
 LOGS = ("same", "answers", "log", "pilot")
 """Logs that the pool is taken apart on, the first one found; answers beyond the pilot before the pilot's own."""
 _ENDINGS = (".parquet", ".jsonl.gz", ".jsonl", ".csv")
-_VERSIONS = ("muxcast", "numpy", "scipy", "jax", "numpyro", "pandas")
+_VERSIONS = ("muxcast", "numpy", "scipy", "jax", "pandas")
 
 
 def report_folder(

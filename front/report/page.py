@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any, NamedTuple
 
 from ..simulate.atomic import write_text
 from ..simulate.errors import BadInput
+from .record import diagnostics_section, provenance_section
+from .results import Document, Results
 from .sections import (
     asked_section,
     curves_section,
-    diagnostics_section,
     judgement_section,
     plans_section,
     pool_section,
-    provenance_section,
     verdict,
 )
-
-Document = Mapping[str, Any]
-
-
-class Results(NamedTuple):
-    """What a report is made of; each part may be absent."""
-
-    forecast: Document | None = None
-    """A ``muxcast-forecast`` document."""
-    validation: Document | None = None
-    """A ``muxcast-validation`` of that forecast."""
-    forecast_new: Document | None = None
-    """A forecast of new questions, where ``forecast`` is of the pilot's own."""
-    validation_new: Document | None = None
-    """A validation of ``forecast_new``."""
-    replay: Document | None = None
-    """A ``muxcast-replay`` document."""
-    plan: Document | None = None
-    """A ``muxcast-plan`` document."""
-    evidence: Document | None = None
-    """Figures worked out from answers by `muxcast.report.evidence`: attribution, steps, reliability."""
-    provenance: Document | None = None
-    """Names and values to record: versions, seeds, hashes of files. Nested one level at most."""
 
 
 def write_report(
@@ -64,7 +40,7 @@ def write_report(
         path: the HTML file.
         forecast, validation, replay, plan: documents as the verbs' ``--json`` writes them.
         forecast_new, validation_new: a second forecast, of new questions, and its validation.
-        evidence: what `muxcast.report.evidence.evidence_of` found in a log of answers.
+        evidence: the ``to_json()`` of `muxcast.simulate.anatomy.anatomy` with ``source``, the log's name.
         provenance: names and values to record.
         title: heading of the page.
     Raises:
@@ -80,11 +56,11 @@ def report_html(results: Results, title: str = "SLM-MUX forecast") -> str:
         raise BadInput("nothing to report: give a forecast, a validation or a replay (each verb's --json writes one)")
     sections: Sequence[tuple[str, str, str]] = [
         ("asked", "What was asked", asked_section(results)),
-        ("curves", "Accuracy against samples and cost", curves_section(results)),
+        ("curves", "Accuracy and cost", curves_section(results)),
         ("plans-section", "All plans", plans_section(results)),
         ("judgement", "Forecast against what happened", judgement_section(results)),
         ("pool", "Inside the pool", pool_section(results)),
-        ("diagnostics", "Diagnostics and cautions", diagnostics_section(results)),
+        ("diagnostics", "Diagnostics", diagnostics_section(results)),
         ("provenance", "Provenance", provenance_section(results)),
     ]
     present = [section for section in sections if section[2]]

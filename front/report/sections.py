@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-# pandas ships annotations that lose the frame after a row selection, so those checks are off here
-# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,10 +22,8 @@ from ..plots import (
     pit,
 )
 from .drawing import inline_figure
+from .results import Document, Results
 from .tables import facts, percent, plain_table, plan_table, signed
-
-if TYPE_CHECKING:
-    from .page import Document, Results
 
 _LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 
@@ -39,6 +34,8 @@ def verdict(results: Results) -> str:
     plan = _recommended(results)
     if plan:
         said.append(f'<p class="lede">{_recommendation(results, plan)}</p>')
+        if plan.get("why"):
+            said.append(f'<p class="soft">Why: {escape(str(plan["why"]).rstrip(". "))}.</p>')
     elif results.replay:
         best = frame_of(results.replay).sort_values("mean", ascending=False).iloc[0]
         pool = escape(best["models"].replace("+", " + "))
@@ -66,14 +63,13 @@ def _recommendation(results: Results, plan: Mapping[str, Any]) -> str:
                 f", {signed(gain['mean'])} points over {escape(str(gain.get('model')))} alone "
                 f"({signed(gain['lower'])} to {signed(gain['upper'])})"
             )
-    why = f" {escape(plan['why'])}" if plan.get("why") else ""
-    return f'{text}.<span class="soft">{why}</span>'
+    return f"{text}."
 
 
 def _judgement(document: Document, name: str) -> str:
     word = str(document.get("verdict", ""))
     style = "refuted" if "refuted" in word else "stands"
-    shares = f"{percent(document.get('coverage'), 0)} % of {len(document['cells']):,} cells inside their intervals"
+    shares = f"{percent(document.get('coverage'), 0)} % of {len(document['cells']):,} plans inside their intervals"
     return (
         f'{name} <span class="verdict {style}">{escape(word)}</span>: off by {percent(document.get("mae"), 2)} points '
         f'on average, {shares}.'
@@ -96,7 +92,7 @@ def asked_section(results: Results) -> str:
         kinds = {"same": "the same questions", "new": "new questions"}
         kind = target.get("kind", "")
         items.append(("about", kinds.get(kind, kind), f"{target.get('questions') or 0:,} of them"))
-    items.append(("plans compared", f"{len(source['cells']):,}", "pool, rule and samples k"))
+    items.append(("plans compared", f"{len(source['cells']):,}", "a plan is a pool, a rule and k"))
     if source.get("level"):
         items.append(("intervals", f"{100 * source['level']:.0f} %", "of the expected accuracy"))
     text = facts(items)
@@ -121,7 +117,7 @@ def curves_section(results: Results) -> str:
         "figure-samples",
         "Accuracy against samples per model: every model alone, the best pools, and other rules on the best pool.",
         lambda ax: accuracy_by_samples(frame, observed=seen, ax=ax),
-        (4.8, 4.9),
+        (4.2, 4.6),
         note,
     )
     plan = _recommended(results)
@@ -129,7 +125,7 @@ def curves_section(results: Results) -> str:
         "figure-cost",
         "Accuracy against cost: one point a plan, the Pareto front, and the recommended plan.",
         lambda ax: accuracy_by_cost(frame, recommended=plan, ax=ax),
-        (4.8, 4.6),
+        (4.2, 4.4),
         "Plans below the line are beaten by one that costs no more.",
     )
     return _grid(figures) + _break_even(results.plan)
@@ -185,7 +181,7 @@ def judgement_section(results: Results) -> str:
             f"figure-{name}",
             "Forecast against observed accuracy, one mark a plan; on the dashed line they agree.",
             lambda ax, frame=frame, count=count: forecast_against_observed(frame, questions=count, ax=ax),
-            (4.8, 5.6),
+            (3.9, 4.9),
             "Marks that lie close together share questions and models and are no independent evidence.",
         )
         figures += _calibration_figures(frame, name)
@@ -197,10 +193,10 @@ def _scores(document: Document) -> list[tuple[str, str, str]]:
     level = document.get("level")
     nominal = f"{100 * level:.0f} % promised" if level else ""
     items = [
-        ("mean absolute error", f"{percent(document.get('mae'), 2)} points", f"{len(document['cells']):,} cells"),
+        ("mean absolute error", f"{percent(document.get('mae'), 2)} points", f"{len(document['cells']):,} plans"),
         ("bias", f"{signed(document.get('bias'))} points", "forecast minus observed"),
         ("inside the interval", f"{percent(document.get('coverage'), 0)} %", nominal),
-        ("CRPS", f"{percent(document.get('crps'), 2)} points", "smaller is better"),
+        ("CRPS", f"{percent(document.get('crps'), 2)} points", "error and interval in one score; smaller is better"),
     ]
     if document.get("gain_mae") is not None:
         items.append(("error of gains", f"{percent(document['gain_mae'], 2)} points", "over the best single model"))
@@ -211,7 +207,7 @@ def _scores(document: Document) -> list[tuple[str, str, str]]:
 
 def _calibration_figures(frame: pd.DataFrame, name: str) -> str:
     """Coverage by level and PIT, reading each forecast as normal with its mean and sd and adding the noise seen."""
-    frame = frame[frame["sd"].notna() & frame["observed"].notna()]
+    frame = frame.loc[frame["sd"].notna() & frame["observed"].notna()]
     if len(frame) < 10:
         return ""
     spread = np.sqrt(frame["sd"] ** 2 + frame["observed_se"].fillna(0.0) ** 2).clip(lower=1e-9)
@@ -221,13 +217,13 @@ def _calibration_figures(frame: pd.DataFrame, name: str) -> str:
         f"figure-{name}-coverage",
         "Coverage: share of plans inside the interval, against the interval's nominal level.",
         lambda ax: coverage(_LEVELS, share, cells=len(frame), ax=ax),
-        (4.8, 4.6),
+        (3.9, 4.1),
         "Forecast and sampling noise together, read as normal.",
     ) + inline_figure(
         f"figure-{name}-pit",
         "Where the observations fell in their forecast distributions (PIT); flat is calibrated.",
         lambda ax: pit(place, ax=ax),
-        (4.8, 3.4),
+        (3.9, 3.2),
         "Plans share questions and models, so the bars are not independent.",
     )
 
@@ -250,7 +246,7 @@ def pool_section(results: Results) -> str:
             "Where the accuracy comes from: one sample, voting, choosing among models, and what a perfect selector "
             "could still add.",
             lambda ax: gain_decomposition(steps, questions=count, ax=ax),
-            (4.8, 1.3 + 0.42 * len(steps)),
+            (3.9, 1.3 + 0.42 * len(steps)),
         )
     if found.get("attribution"):
         shares = pd.DataFrame(found["attribution"])
@@ -258,7 +254,7 @@ def pool_section(results: Results) -> str:
             "figure-attribution",
             "Which model's answer is given, and how often it is right.",
             lambda ax: attribution(shares, questions=count, ax=ax),
-            (4.8, 1.6 + 0.34 * len(shares)),
+            (3.9, 1.6 + 0.34 * len(shares)),
         )
     if found.get("reliability"):
         points = pd.DataFrame(found["reliability"])
@@ -266,51 +262,11 @@ def pool_section(results: Results) -> str:
             "figure-reliability",
             "Confidence of each model against how often it is right at that confidence.",
             lambda ax: confidence_reliability(points, samples=found["samples"], questions=count, ax=ax),
-            (4.8, 4.8),
-            "SLM-MUX compares confidences across models as if they meant the same; where the curves part, they do not.",
+            (3.9, 4.3),
+            "Larger marks: more questions. SLM-MUX compares confidences across models as if they meant the same; "
+            "where the curves part, they do not.",
         )
     return text + _grid(figures)
-
-
-def diagnostics_section(results: Results) -> str:
-    notes: list[str] = []
-    for document in (results.forecast, results.validation, results.replay, results.plan):
-        notes += [str(one) for one in (document or {}).get("notes") or []]
-    text = ""
-    found = (results.forecast or {}).get("diagnostics")
-    if isinstance(found, Mapping):
-        rows = [(name.replace("_", " "), _shown(value)) for name, value in found.items()]
-        text += plain_table("Fit of the model to the pilot", ["figure", "value"], rows)
-    cautions = [
-        "An interval is about the expected accuracy, not about one run, which scatters around it.",
-        "The best of many plans looks better on the pilot than it is; the recommendation uses forecast figures.",
-    ]
-    if results.forecast:
-        kind = (results.forecast.get("target") or {}).get("kind")
-        if kind == "same":
-            cautions.append(
-                "This forecast is for the pilot's own questions; other questions add the chance of which are drawn."
-            )
-        cautions.append(
-            "It holds for the models, prompts and sampling settings of the pilot; a changed temperature is a new pilot."
-        )
-    items = "".join(f"<li>{escape(one)}</li>" for one in [*dict.fromkeys(notes), *cautions])
-    return f"{text}<ul>{items}</ul>\n"
-
-
-def provenance_section(results: Results) -> str:
-    rows: list[tuple[str, str]] = []
-    for name, value in (results.provenance or {}).items():
-        if isinstance(value, Mapping):
-            rows += [(f"{name}: {inner}", _shown(one)) for inner, one in value.items()]
-        else:
-            rows.append((str(name), _shown(value)))
-    for name, document in results._asdict().items():
-        if name not in ("evidence", "provenance") and document:
-            seed = document.get("seed")
-            version = f"{document.get('format')} {document.get('version')}"
-            rows.append((name.replace("_", " "), version + (f", seed {seed}" if seed is not None else "")))
-    return plain_table("What this report was made from", ["what", "value"], rows)
 
 
 def _recommended(results: Results) -> Mapping[str, Any] | None:
@@ -332,13 +288,3 @@ def _grid(figures: str) -> str:
 
 def _ends(counts: list[int]) -> list[int]:
     return counts if len(counts) < 2 else [counts[0], counts[-1]]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(one) for one in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
-    return "–" if value is None else str(value)

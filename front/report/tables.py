@@ -78,9 +78,10 @@ def plan_table(frame: pd.DataFrame, recommended: Mapping[str, Any] | None, level
     return (
         _filters(frame)
         + f'<p class="count" id="plans-count" role="status">{len(frame):,} plans</p>\n'
+        + '<p class="count" id="plans-how">Press a column head to sort. k is samples per model; gain is over '
+        + f"self-consistency of the pool's best single model.{left_out}</p>\n"
         + '<div class="scroll" tabindex="0" role="region" aria-label="All plans">'
-        + '<table id="plans" data-sortable><caption>Press a column head to sort. k is samples per model; gain is over '
-        + f"self-consistency of the pool's best single model.{left_out}</caption>"
+        + '<table id="plans" data-sortable aria-describedby="plans-how">'
         + f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
         + "\n</tbody></table></div>\n"
@@ -88,14 +89,24 @@ def plan_table(frame: pd.DataFrame, recommended: Mapping[str, Any] | None, level
 
 
 def plain_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A small table without controls; every cell is escaped."""
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in heads)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    """A small table without controls; every cell is escaped. Columns that hold only figures are set to the right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    figures = [all(_is_figure(row[column]) for row in rows) for column in range(len(heads))]
+    styles = ["" if number else ' class="text"' for number in figures]
+    head = "".join(f'<th scope="col"{style}>{escape(name)}</th>' for name, style in zip(heads, styles, strict=True))
+    body = "\n".join(
+        "<tr>" + "".join(f"<td{style}>{escape(cell)}</td>" for cell, style in zip(row, styles, strict=True)) + "</tr>"
+        for row in rows
+    )
     label = escape(caption, quote=True)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="plain">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
     )
+
+
+def _is_figure(text: str) -> bool:
+    return text in ("", "–") or text.rstrip(" %").replace(".", "", 1).lstrip("+−-").isdecimal()
 
 
 def facts(items: Iterable[tuple[str, str, str]]) -> str:
@@ -127,7 +138,9 @@ def _head(name: str, first: str) -> str:
     if not first:
         return f'<th scope="col">{escape(name)}</th>'
     style = ' class="text"' if name in ("rule", "inside") else ""
-    return f'<th scope="col" data-first="{first}"{style}><button type="button">{escape(name)}</button></th>'
+    # browsers leave buttons out of the heads that they repeat on every printed page
+    paper = f'<span class="paper" aria-hidden="true">{escape(name)}</span>'
+    return f'<th scope="col" data-first="{first}"{style}><button type="button">{escape(name)}</button>{paper}</th>'
 
 
 def _known(frame: pd.DataFrame, column: str) -> bool:

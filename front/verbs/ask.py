@@ -22,7 +22,7 @@ Examples:
 @click.option("--rule", default="mux", show_default=True, help="Selection rule.")
 @click.option(
     "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, exact or final.",
+    help="How answers are compared: number, math, letter, short, line, exact or final.",
 )  # fmt: skip
 @click.option("--completion", is_flag=True, help="Send the text as it stands, for base models; \\n is a new line.")
 @click.option("--models", metavar="A,B", help="Only these models of the pool.")
@@ -69,6 +69,8 @@ def command(
     )  # fmt: skip
     prompt = question.replace("\\n", "\n") if completion else (Message("user", question),)
     asked = Question("asked", prompt, None)
+    for spec in pool.models:
+        spec.check()
     completions, started = {}, time.perf_counter()
     with terminal.progress("asking", len(names)) as bar:
         for spec in pool.models:

@@ -32,6 +32,8 @@ def load_rule(text: str) -> Any:
         raise BadInput(f"{text}: {error}; run muxcast in the folder that holds the module, or install it") from None
     except AttributeError:
         raise BadInput(f"{text}: module {module!r} has no {name!r}; name the rule's function after the colon") from None
+    except Exception as error:  # whatever a user's module may raise
+        raise BadInput(f"{text}: importing module {module!r} raised {type(error).__name__}: {error}") from error
     if not callable(found):
         raise BadInput(f"{text}: {name!r} is not a function; write def {name}(answers, key): ...")
     return as_rule(found, name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, seed_option
+from .options import json_option, level_option, seed_option
 
 
 @click.command("compare")
@@ -34,7 +34,7 @@ from .options import json_option, seed_option
 @click.option(
     "--out", default="comparison.parquet", show_default=True, help="Log of all replies; resumed if it exists."
 )
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
+@level_option
 @click.option("--allow-changes", is_flag=True, help="Mix replies of different settings in one log.")
 @seed_option
 @json_option
@@ -61,7 +61,7 @@ def command(
       muxcast compare pool.toml --task t.jsonl --methods slm-mux,llm-debate
     """
     from ..backends.baselines import Setting
-    from ..backends.comparison import USUAL, compare
+    from ..backends.comparison import MOST_FOR_BUDGET, USUAL, compare
     from ..backends.pool import read_pool
     from ..backends.tasks import task_named
     from ..simulate.errors import unknown_name
@@ -69,6 +69,9 @@ def command(
     from ..terminal import note, points, progress, table, write_json
 
     chosen = [*USUAL, *(["larger-model"] if larger else [])] if methods == "all" else methods.split(",")
+    for name in chosen:
+        if name not in (*USUAL, "larger-model"):
+            raise unknown_name("method", name, (*USUAL, "larger-model"))
     if against not in chosen:
         raise unknown_name("method to compare against", against, chosen)
     sizes = Setting((), (), {}, samples, rounds, layers, candidates, prompts=prompts)
@@ -116,6 +119,8 @@ def command(
         )
     if result.budget is not None:
         note(f"sampling methods were sized to {result.budget:.0f} tokens a question")
+    if result.capped:
+        note(f"{', '.join(result.capped)}: stopped at {MOST_FOR_BUDGET} samples a model, below that budget")
 
 
 def _signed(fraction: float) -> str:

@@ -29,7 +29,7 @@ Examples:
 @click.option("--out", required=True, metavar="LOG", type=click.Path(), help="Answer log to write.")
 @click.option(
     "--answers", metavar="KIND",
-    help="How answers are read again: number, math, letter, short, exact or final. Default: by the task's name.",
+    help="How answers are read again: number, math, letter, short, line, exact or final. Default: by the task's name.",
 )  # fmt: skip
 @click.option("--task", metavar="NAME", help="Name of the task, instead of the log's.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Another name for a model. May be repeated.")

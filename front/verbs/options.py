@@ -55,6 +55,13 @@ json_option = click.option(
     metavar="FILE",
     help="Write the full result as JSON to FILE, or - for standard output.",
 )
+level_option = click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Probability of the intervals.",
+)
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 samples_option = click.option(
     "--samples", default="1,2,4,8,16", show_default=True, help="Samples per model: 1,2,4 or a range 1-16."

@@ -45,9 +45,9 @@ def command(out, seed, json_out):
         from ..picture import draw_trial
         from ..report import report_folder
 
-        save_trial(trial, folder)
+        save_trial(trial, folder, example_provenance())
         draw_trial(trial, folder)
-        report_folder(folder, title="SLM-MUX on the example pool", provenance=example_provenance())
+        report_folder(folder, title="SLM-MUX on the example pool")
     if json_out:
         summaries = {"same": trial.same_judged.to_json(), "new": trial.new_judged.to_json()}
         write_json({"format": "muxcast-quickstart", "version": 1, "seed": seed, **summaries}, json_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import json_option, parse_pools, parse_rules, parse_samples, pools_option, seed_option
+from .options import json_option, level_option, parse_pools, parse_rules, parse_samples, pools_option, seed_option
 
 
 @click.command("replay")
@@ -13,7 +13,7 @@ from .options import json_option, parse_pools, parse_rules, parse_samples, pools
 @click.option("--rules", default="mux,self-consistency", show_default=True, help="Selection rules to score.")
 @pools_option
 @click.option("--tie-break", metavar="PILOT", help="Log whose accuracies break ties; its questions should be others.")
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
+@level_option
 @click.option("--top", type=click.IntRange(1), default=15, show_default=True, help="Rows in the printed table.")
 @seed_option
 @json_option

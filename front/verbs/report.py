@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from .options import json_option
+
 
 @click.command("report")
 @click.argument("run_dir", metavar="RUN_DIR")
 @click.option("--out", metavar="FILE", help="The HTML file.  [default: RUN_DIR/report.html]")
 @click.option("--title", default="SLM-MUX forecast", show_default=True, help="Heading of the page.")
-def command(run_dir, out, title):
+@json_option
+def command(run_dir, out, title, json_out):
     """One self-contained HTML page from a folder of results.
 
     Reads what it finds in RUN_DIR of forecast.json, validation.json,
@@ -25,4 +28,10 @@ def command(run_dir, out, title):
     """
     from ..report import report_folder
 
-    click.echo(str(report_folder(run_dir, out, title=title)))
+    written = report_folder(run_dir, out, title=title)
+    if json_out != "-":
+        click.echo(str(written))
+    if json_out:
+        from ..terminal import write_json
+
+        write_json({"format": "muxcast-report", "version": 1, "report": str(written), "title": title}, json_out)

@@ -6,6 +6,7 @@ import click
 
 from .. import terminal
 from .options import json_option, seed_option
+from .watching import watching
 
 
 @click.command(
@@ -71,13 +72,13 @@ def command(
     )  # fmt: skip
     chosen = [task_named(spec) for spec in tasks]
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {out}: cannot be made a folder ({error.strerror}); choose another name") from None
     with terminal.progress("sampling") as bar:
-        row = bar.task_ids[0]
         drawn = sample(
-            pool, chosen, questions, samples, folder / "answers.parquet", seed=seed,
-            watch=lambda seen: bar.update(row, total=seen.total, completed=seen.before + seen.drawn,
-                                          description=seen.model or "sampling"),
+            pool, chosen, questions, samples, folder / "answers.parquet", seed=seed, watch=watching(bar)
         )  # fmt: skip
     if drawn.log is None:
         raise BadInput(f"no model answered: {drawn.failed[0]['error'] if drawn.failed else 'nothing was drawn'}")

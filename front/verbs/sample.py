@@ -8,10 +8,11 @@ import click
 
 from .. import terminal
 from .options import json_option, seed_option
+from .watching import watching
 
 if TYPE_CHECKING:
     from ..backends.pool import Pool
-    from ..backends.sampling import Drawn, Progress
+    from ..backends.sampling import Drawn
 
 
 @click.command(
@@ -78,16 +79,10 @@ def command(
     pool = pool.with_options(base_url=base_url, api_key_env=api_key_env)
     chosen = [task_named(spec) for spec in tasks]
     with terminal.progress("sampling") as bar:
-        row = bar.task_ids[0]
-
-        def watch(progress: Progress) -> None:
-            held = progress.before + progress.drawn
-            bar.update(row, total=progress.total, completed=held, description=_described(progress))
-
         try:
             drawn = sample(
                 pool, chosen, questions, samples, out,
-                seed=seed, keep_text=not no_text, allow_changes=allow_changes, watch=watch,
+                seed=seed, keep_text=not no_text, allow_changes=allow_changes, watch=watching(bar),
             )  # fmt: skip
         except KeyboardInterrupt:
             bar.stop()
@@ -98,17 +93,6 @@ def command(
         terminal.write_json(_json(drawn, out), json_out)
     if drawn.failed:
         ctx.exit(1)
-
-
-def _described(progress: Progress) -> str:
-    told = [progress.model or "sampling"]
-    if progress.drawn:
-        told.append(f"{progress.rate:.1f}/s")
-    if progress.cost:
-        told.append(f"${progress.cost:.4f}")
-    if progress.failed:
-        told.append(f"{progress.failed} failed")
-    return " ".join(told)
 
 
 def _show(pool: Pool, drawn: Drawn, out: str) -> None:

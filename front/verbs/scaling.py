@@ -12,7 +12,9 @@ from .options import json_option, parse_samples
 @click.option("--samples", help="Samples per model: 1,2,4 or a range 1-16.  [default: 1-16 within the log]")
 @click.option("--order", metavar="A,B,C", help="Models in the order they join.  [default: greedy]")
 @click.option("--tie-break", metavar="PILOT", help="Log whose accuracies break ties; its questions should be others.")
-@click.option("--costs", metavar="FILE", help="JSON file: cost of one sample per model.  [default: 1 each]")
+@click.option(
+    "--costs", metavar="FILE", help="JSON file: cost of one sample per model; or tokens, as logged.  [default: 1 each]"
+)
 @json_option
 def command(logs, samples, order, tie_break, costs, json_out):
     """Accuracy over models and samples, and the best use of a budget.
@@ -28,14 +30,15 @@ def command(logs, samples, order, tie_break, costs, json_out):
     from ..simulate.logfile import read_log
     from ..simulate.scaling import scaling, where_more_hurts
     from ..terminal import points, table, write_json
-    from .search import _costs
+    from .search import sample_costs
 
+    log = read_log(*logs)
     found = scaling(
-        read_log(*logs),
+        log,
         parse_samples(samples) if samples else None,
         order=[name.strip() for name in order.split(",")] if order else None,
         tie_break=read_log(tie_break).accuracy() if tie_break else None,
-        costs=_costs(costs) if costs else None,
+        costs=sample_costs(costs, log) if costs else None,
     )
     hurts = where_more_hurts(found)
     if json_out:

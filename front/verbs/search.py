@@ -17,15 +17,29 @@ def _sizes(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _costs(path: str) -> dict[str, float]:
+def sample_costs(text: str, log) -> dict[str, float]:
+    """Cost of one sample per model: from a JSON file, or ``tokens`` for the completion tokens logged.
+
+    Raises:
+        BadInput: no such file, not a JSON object of numbers, or a log without tokens.
+    """
     import json
     from pathlib import Path
 
+    from ..simulate.cells import tokens_of
+
+    if text == "tokens":
+        tokens = tokens_of(log)
+        if tokens is None:
+            raise BadInput("--costs tokens: the log has no completion_tokens of some model; give a JSON file of costs")
+        return {name: completion for name, (_, completion) in tokens.items()}
     try:
-        found = json.loads(Path(path).read_text())
+        found = json.loads(Path(text).read_text())
         return {str(name): float(cost) for name, cost in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        raise BadInput(f'--costs {path}: not a JSON object of costs; write {{"model": 1.0, ...}}') from None
+        raise BadInput(
+            f'--costs {text}: not a JSON object of costs; write {{"model": 1.0, ...}}, or tokens for those logged'
+        ) from None
 
 
 @click.command("search")
@@ -40,7 +54,9 @@ def _costs(path: str) -> dict[str, float]:
 @click.option("--samples", type=click.IntRange(1), help="Samples per model.  [default: 3, or all there are]")
 @click.option("--size", help="Models in a pool: 3 or a range 2-5.  [default: any]")
 @click.option("--tie-break", metavar="PILOT", help="Log whose accuracies break ties; its questions should be others.")
-@click.option("--costs", metavar="FILE", help="JSON file: cost of one sample per model.  [default: 1 each]")
+@click.option(
+    "--costs", metavar="FILE", help="JSON file: cost of one sample per model; or tokens, as logged.  [default: 1 each]"
+)
 @click.option("--max-cost", type=float, help="Most a question may cost: samples times costs, over the pool.")
 @click.option("--folds", type=click.IntRange(0), default=5, show_default=True, help="Folds of the honest score.")
 @click.option("--top", type=click.IntRange(1), default=100, show_default=True, help="Pools kept in the ranking.")
@@ -70,13 +86,14 @@ def command(
 
     sizes = _sizes(size) if size else None
     order = read_log(tie_break).accuracy() if tie_break else None
+    log = read_log(*logs)
     result = search(
-        read_log(*logs),
+        log,
         samples,
         objective,
         sizes=sizes,
         tie_break=order,
-        costs=_costs(costs) if costs else None,
+        costs=sample_costs(costs, log) if costs else None,
         max_cost=max_cost,
         folds=folds,
         seed=seed,

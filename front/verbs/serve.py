@@ -21,7 +21,7 @@ Examples:
 @click.option("--rule", default="mux", show_default=True, help="Selection rule.")
 @click.option(
     "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, exact or final.",
+    help="How answers are compared: number, math, letter, short, line, exact or final.",
 )  # fmt: skip
 @click.option("--task", metavar="T", help="Read answers to this task's questions as it does (see muxcast sample).")
 @click.option("--questions", type=click.IntRange(1), default=100, show_default=True, help="Of that task.")
@@ -72,6 +72,7 @@ def command(
     from ..backends.multiplexer import Multiplexer
     from ..backends.pool import read_pool
     from ..backends.serve import ServeSettings, serving_app
+    from ..backends.serve_limits import patient_protocol
     from ..backends.tasks import task_named
     from ..backends.validation_accuracy import validation_accuracy
     from ..simulate.errors import BadInput
@@ -114,7 +115,7 @@ def command(
         f"http://{shown}:{listening.getsockname()[1]}/v1" + ("" if key else " (no API key)")
     )
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_keep_alive=10, timeout_graceful_shutdown=30,
-        backlog=1024, h11_max_incomplete_event_size=65536,
+        app, http=patient_protocol(body_timeout), ws="none", log_level="warning", access_log=False,
+        timeout_keep_alive=10, timeout_graceful_shutdown=30, backlog=1024, h11_max_incomplete_event_size=65536,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])

@@ -67,7 +67,7 @@ def _scatter(pilot: AnswerCounts) -> float:
         theta = np.exp(log_theta)
         return -float((kinds * log_theta + log_gamma(theta) - log_gamma(theta + total)).sum())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-4, 4), method="bounded").x))  # type: ignore[union-attr]
+    return float(np.exp(minimize_scalar(loss, bounds=(-4, 4), method="bounded").x))
 
 
 def log_posterior(answers: Answers) -> Float[Array, " class"]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -23,7 +29,9 @@ def learn_weights(
     Maximise Σ y_q subject to Σ_i w_i (share of the correct answer - share of a) ≥ margin - M (1 - y_q)
     for every wrong answer a, by mixed-integer programming (HiGHS, at most 10 seconds; the best found by then).
     """
-    shares = pilot.classes / np.maximum(pilot.samples, 1)[..., None]
+    # several weights may be optimal: the solver meets the models by accuracy, not as they happen to be listed
+    ranked = np.argsort(-np.asarray(accuracy), kind="stable")
+    shares = (pilot.classes / np.maximum(pilot.samples, 1)[..., None])[:, ranked]
     questions, models, _ = shares.shape
     rows, lows = [], []
     for q in range(questions):
@@ -38,14 +46,37 @@ def learn_weights(
     if not rows:
         return np.full(models, 1 / models)
     total = np.concatenate([np.ones(models), np.zeros(questions)])
-    found = milp(
-        np.concatenate([np.zeros(models), -np.ones(questions)]),
-        integrality=np.concatenate([np.zeros(models), np.ones(questions)]),
-        bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(np.array(rows), np.array(lows), np.inf), LinearConstraint(total[None], 1, 1)],
-        options={"time_limit": _SECONDS, "mip_rel_gap": 0.01},
-    )
-    return np.full(models, 1 / models) if found.x is None else found.x[:models]
+    with _standard_output_kept_clean():
+        found = milp(
+            np.concatenate([np.zeros(models), -np.ones(questions)]),
+            integrality=np.concatenate([np.zeros(models), np.ones(questions)]),
+            bounds=Bounds(0, 1),
+            constraints=[LinearConstraint(np.array(rows), np.array(lows), np.inf), LinearConstraint(total[None], 1, 1)],
+            options={"time_limit": _SECONDS, "mip_rel_gap": 0.01},
+        )
+    return np.full(models, 1 / models) if found.x is None else found.x[:models][np.argsort(ranked)]
+
+
+@contextmanager
+def _standard_output_kept_clean() -> Iterator[None]:
+    """HiGHS writes stray lines to C's standard output, where ``--json -`` puts its result; they are dropped."""
+    if os.name != "posix":
+        yield
+        return
+    try:
+        sys.stdout.flush()
+        kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    except (OSError, ValueError, AttributeError):  # no standard output to protect
+        yield
+        return
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @register("best-of-infinity", source="Komiyama et al. 2509.21091, weights by MILP", learn=learn_weights)

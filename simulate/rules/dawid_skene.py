@@ -29,13 +29,15 @@ def learn_skills(
         ) from None
     rng = np.random.default_rng(0)
     classes = pilot.classes.shape[-1]
+    # by what they answered, so that it does not matter how the models are listed
+    listed = sorted(range(len(pilot.models)), key=lambda i: pilot.classes[:, i].tolist())
     rows = []
     for q in range(pilot.classes.shape[0]):
         # the counts list correct classes first: names in random order keep that from leaking into class priors
         names = rng.permutation(classes)
-        for i, model in enumerate(pilot.models):
+        for i in listed:
             drawn = rng.permutation(np.repeat(names, pilot.classes[q, i]))
-            rows += [(q, f"{model}#{turn}", int(label)) for turn, label in enumerate(drawn)]
+            rows += [(q, f"{pilot.models[i]}#{turn}", int(label)) for turn, label in enumerate(drawn)]
     votes = pd.DataFrame(rows, columns=["task", "worker", "label"])
     fitted = OneCoinDawidSkene(n_iter=50).fit(votes)
     skill = fitted.skills_

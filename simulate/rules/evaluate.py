@@ -137,7 +137,7 @@ def _score(rule: Rule, answers: Answers, keys: Array) -> tuple[Array, Array]:
             run = rule.sequential.run(seen, key)
             chance, used = run.chance, run.used
         else:
-            chance, used = rule.choose(seen, key), answers.samples
+            chance, used = rule.choose(seen, key), rule.spent(seen)
         leading = jnp.arange(chance.shape[-1]) < answers.right
         return (chance * leading).sum(), used.astype(float)
 

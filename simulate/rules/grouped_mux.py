@@ -50,10 +50,14 @@ def learn_pools(
     return found
 
 
-@register("grouped-mux", source="ours", needs=("group",), learn=learn_pools)
+def chosen(answers: Answers) -> Bool[Array, " model"]:
+    """The group's pool; with none of its models at hand, every model."""
+    pool = answers.learned[answers.group]
+    return jnp.where((pool & (answers.samples > 0)).any(), pool, True)
+
+
+@register("grouped-mux", source="ours", needs=("group",), learn=learn_pools, asks=chosen)
 def grouped_mux(answers: Answers, key: Array) -> Float[Array, " class"]:
     """SLM-MUX over the pool that was best for the question's task on the pilot."""
-    pool = answers.learned[answers.group]
-    # with none of the chosen models at hand, all models answer
-    keep = jnp.where((pool & (answers.samples > 0)).any(), pool, True)
+    keep = chosen(answers)
     return mux(answers._replace(counts=answers.counts * keep[:, None], blanks=answers.blanks * keep), key)

@@ -79,15 +79,18 @@ class Rule:
     """``(pilot counts, validation accuracy, samples) -> learned``, for rules that learn from a pilot."""
     sequential: Any = field(default=None, repr=False)
     """The `SequentialRule` behind it, for rules that decide what to draw next."""
+    asks: Callable[[Answers], Array] | None = field(default=None, repr=False)
+    """Which models it needs an answer of at all, for rules that leave some of the pool unasked."""
 
     def __call__(self, answers: Answers, key: Array | None = None) -> Float[Array, " class"]:
         return self.choose(answers, jax.random.key(0) if key is None else key)
 
     def spent(self, answers: Answers, key: Array | None = None) -> Float[Array, " model"]:
         """Samples of each model the rule uses up on this question: all that were drawn, unless it stops early."""
-        if self.sequential is None:
-            return answers.samples.astype(float)
-        return self.sequential.run(answers, jax.random.key(0) if key is None else key).used.astype(float)
+        if self.sequential is not None:
+            return self.sequential.run(answers, jax.random.key(0) if key is None else key).used.astype(float)
+        asked = 1.0 if self.asks is None else self.asks(answers)
+        return answers.samples * asked
 
 
 RULES: dict[str, Rule] = {}
@@ -101,6 +104,7 @@ def register(
     needs: tuple[str, ...] = (),
     learn: Learn | None = None,
     sequential: Any = None,
+    asks: Callable[[Answers], Array] | None = None,
 ) -> Callable[[Choose], Rule]:
     """Decorator that makes a function a `Rule` and files it under ``name``.
 
@@ -109,7 +113,7 @@ def register(
     """
 
     def wrap(choose: Choose) -> Rule:
-        rule = as_rule(choose, name, source=source, needs=needs, learn=learn, sequential=sequential)
+        rule = as_rule(choose, name, source=source, needs=needs, learn=learn, sequential=sequential, asks=asks)
         RULES[name] = rule
         return rule
 

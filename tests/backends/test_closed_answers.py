@@ -7,7 +7,7 @@ import json
 import pytest
 
 from muxcast.backends.tasks import task_named
-from muxcast.backends.tasks.short_answers import canonical, plain_number
+from muxcast.backends.tasks.short_answers import canonical, plain_number, whole_line
 from muxcast.simulate.errors import BadInput
 
 
@@ -55,6 +55,20 @@ def test_accepted_spellings_are_one_answer(facts):
     assert task.extract(" Kiev, the capital", kyiv) == task.extract("Kyiv.", kyiv) == kyiv.reference
     assert task.verify(task.extract("kiev", kyiv), kyiv)
     assert not task.verify(task.extract("Odessa", kyiv), kyiv)
+
+
+def test_an_answer_that_would_be_judged_in_part_is_refused_or_read_whole(tmp_path):
+    path = tmp_path / "colours.jsonl"
+    path.write_text('{"question": "Primary colours?", "answer": "Red, yellow, blue"}\n')
+    with pytest.raises(BadInput, match=r"row 1: .* would be read as 'red' only; .*answers=line"):
+        task_named(str(path))
+    task = task_named(f"{path}?answers=line")
+    (question,) = task.questions(1)
+    assert task.verify(task.extract("red,  yellow, blue.\nQ:", question), question)
+    assert not task.verify(task.extract("Red", question), question)
+    path.write_text('{"question": "Capital?", "answer": ["Washington", "Washington, D.C."]}\n')
+    (capital,) = task_named(str(path)).questions(1)
+    assert task_named(str(path)).extract("Washington, D.C.", capital) == capital.reference == "washington"
 
 
 def test_examples_are_shown_and_never_asked(facts):
@@ -115,3 +129,44 @@ def test_unknown_names_are_refused():
         task_named("reasoning-gym:leter_counting")
     with pytest.raises(BadInput, match="option refused"):
         task_named("reasoning-gym:gcd?max_valu=3")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("apple,  Pear, fig.", "apple, pear, fig"),
+        ("['b', 'a']", '["b", "a"]'),
+        ("[1, 2.50]", "[1, 2.5]"),
+        ("(4.051, -5.487)", "[4.051, -5.487]"),
+        ("[1, 2", "[1, 2"),
+        ("1,200", "1200"),
+        ("", None),
+    ],
+)
+def test_where_commas_belong_to_the_answer_the_whole_line_counts(text, answer):
+    assert whole_line(text) == answer
+
+
+@pytest.mark.parametrize(
+    "dataset", ["word_sorting", "number_sorting", "group_anagrams", "game_of_life", "advanced_geometry", "gcd", "dice"]
+)
+def test_gold_answers_of_the_library_are_right_whole_and_wrong_in_part(dataset):
+    pytest.importorskip("reasoning_gym")
+    task = task_named(f"reasoning-gym:{dataset}")
+    for question in task.questions(4):
+        gold = str(question.meta["entry"]["answer"])
+        answer = task.extract(f" {gold}", question)
+        assert answer == question.reference and task.verify(answer, question)
+        if "," in gold:
+            part = task.extract(gold.rsplit(",", 1)[0], question)
+            assert part is None or not task.verify(part, question)
+
+
+def test_generators_whose_answers_cannot_be_read_or_shown_are_refused():
+    pytest.importorskip("reasoning_gym")
+    with pytest.raises(BadInput, match="several lines"):
+        task_named("reasoning-gym:mini_sudoku")
+    with pytest.raises(BadInput, match="shots=0"):
+        task_named("reasoning-gym:graph_color")
+    (question,) = task_named("reasoning-gym:graph_color?shots=0").questions(1)
+    assert question.reference is None

@@ -104,6 +104,15 @@ def test_a_folder_without_a_model_is_refused(tmp_path, weights):
         VllmEngine("empty", str(tmp_path))
 
 
+def test_an_option_that_vllm_does_not_have_is_refused_before_anything_is_loaded(tmp_path, weights):
+    pool = tmp_path / "pool.toml"
+    pool.write_text(
+        f'[[model]]\nname = "a"\nengine = "vllm"\nmodel = "{weights}"\noptions = {{ max_model_length = 9 }}\n'
+    )
+    with pytest.raises(BadInput, match="did you mean 'max_model_len'"):
+        read_pool(pool).models[0].check()
+
+
 def test_a_sampling_run_over_vllm_makes_a_log(weights, engine, tmp_path, monkeypatch):
     (tmp_path / "pool.toml").write_text(
         f'[[model]]\nname = "smollm2"\nengine = "vllm"\nmodel = "{weights}"\noptions = {{ max_model_len = 512 }}\n'

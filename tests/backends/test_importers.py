@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,8 @@ from muxcast.backends.importers import FORMATS, import_logs
 from muxcast.cli import cli
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.logfile import read_log
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def write_lines(path, rows):
@@ -62,6 +65,38 @@ def test_lm_eval_runs_of_several_seeds_are_samples_and_copied_repeats_are_one(tm
     assert any("is a copy of" in note for note in notes)
 
 
+def test_a_log_that_lm_eval_wrote_of_two_real_models():
+    """Four questions and four repeats of what `lm_eval run --log_samples` left of two models; its own score is 0."""
+    log, notes = import_logs("lm-eval", [FIXTURES / "lm_eval"], rename={"models/gemma": "gemma"})
+    assert notes == [] and log.tasks == ["capitals"] and log.models == ["gemma", "models/smollm2"]
+    assert (log.samples_per_question == 4).all().all()
+    said = log.rows.groupby(["model", "reference"])["answer"].agg(list)
+    assert said["gemma", "Luanda"] == ["lusaka", "lusaka", "luanda", "luanda"]
+    assert said["models/smollm2", "Tirana"] == ["kosovo", "albania", "athens", "albania"]
+    assert log.rows["correct"].sum() == 15 and set(log.rows["temperature"]) == {0.8}
+
+
+def test_a_gold_answer_with_commas_is_not_judged_by_its_beginning(tmp_path):
+    rows = [lm_eval_row(number, ["Red", "red, yellow,  blue."], "Red, yellow, blue") for number in range(2)]
+    log, _ = import_logs("lm-eval", [write_lines(tmp_path / "m" / "samples_colours_2026-01-02T03-04-05.1.jsonl", rows)])
+    assert list(log.rows["answer"]) == ["red", "red, yellow, blue"] * 2
+    assert list(log.rows["correct"]) == [False, True] * 2
+
+
+@pytest.mark.parametrize("field", ["doc_hash", "doc", "target", "resps", "arguments"])
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}])
+def test_an_lm_eval_field_of_another_kind_is_refused_or_read_but_never_crashes(tmp_path, field, value):
+    path = write_lines(tmp_path / "m" / "samples_gsm8k_2026-01-02T03-04-05.1.jsonl", [
+        {**lm_eval_row(1, ["#### 1"]), field: value}
+    ])  # fmt: skip
+    try:
+        log, _ = import_logs("lm-eval", [path])
+    except BadInput as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+    else:
+        assert len(log.rows) == 1
+
+
 def test_lm_eval_likelihood_runs_are_refused(tmp_path):
     row = {**lm_eval_row(1, ["x"]), "resps": [[["-1.5", "False"]], [["-0.5", "True"]]]}
     path = write_lines(tmp_path / "m" / "samples_mmlu_2026-01-02T03-04-05.1.jsonl", [row])
@@ -97,6 +132,22 @@ def test_inspect_logs_are_read_by_inspect_and_epochs_are_samples(tmp_path):
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(BadInput, match="inspect_ai cannot read it"):
         import_logs("inspect", [tmp_path / "no.json"])
+
+
+def test_a_log_that_inspect_wrote_of_two_real_models(tmp_path):
+    """Three questions and two epochs of what `inspect eval` left of two models behind vLLM servers."""
+    pytest.importorskip("inspect_ai")
+    log, notes = import_logs("inspect", sorted(FIXTURES.glob("inspect_*.eval")))
+    assert notes == []  # every verdict is inspect's own
+    assert log.models == ["qwen", "smollm2"] and log.tasks == ["capitals"]
+    assert (log.samples_per_question == 2).all().all()
+    said = log.rows.groupby("model")["answer"].agg(list)
+    assert said["smollm2"] == ["kabul", "kabul", "canberra", "canberra", "baku", "lakhaniya"]
+    assert said["qwen"] == ["baghdad", "islamabad", "sydney", "new south wales", "tirana", "tbilis"]
+    rows = log.rows
+    assert (
+        set(rows["temperature"]) == {0.8} and (rows["completion_tokens"] < 24).all() and (rows["latency_s"] > 0).all()
+    )
 
 
 def instance(model, sample, raw, reference=("12",), **more):

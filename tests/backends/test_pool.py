@@ -83,8 +83,11 @@ ONE = '[[model]]\nname = "a"\nengine = "vllm"\nmodel = "org/a"\n'
         (ONE + 'sampling = { temperature = "hot" }', "not a number"),
         (ONE + "sampling = { temperature = -1 }", "at least 0"),
         (ONE + "sampling = { top_p = 0 }", "above 0"),
+        (ONE + "sampling = { temperature = inf }", "finite"),
         (ONE + 'sampling = { stop = "x" }', "not a list"),
+        (ONE + "sampling = { stop = 3 }", "not a list"),
         (ONE + "price = { prompt = -1 }", "not a price"),
+        (ONE + "price = { prompt = nan }", "not a price"),
         (ONE + "price = { input = 1 }", "unknown key 'input'"),
         (ONE + ONE, "two models are called 'a'"),
         (ONE.replace("vllm", "vlm"), "did you mean 'vllm'"),
@@ -92,9 +95,21 @@ ONE = '[[model]]\nname = "a"\nengine = "vllm"\nmodel = "org/a"\n'
         ('[[model]]\nname = "a"\nengine = "vllm"', "'model' is missing"),
         ('[[model]]\nengine = "vllm"', "'name' is missing"),
         ("[models]\n" + ONE, "unknown key 'models'"),
+        ("defaults = 3\n" + ONE, "'defaults' is not a table"),
+        ("model = [3]", "has no models"),
+        (ONE.replace("vllm", "simulated") + "options = { acuracy = 1 }", "did you mean 'accuracy'"),
+        (ONE.replace("vllm", "server") + 'options = { base_urll = "http://x/v1" }', "did you mean 'base_url'"),
+        (ONE.replace("vllm", "server") + 'options = { base_url = "x:80/v1" }', "is no address"),
+        (ONE.replace("vllm", "server") + 'options = { base_url = "http://x:y/v1" }', "is no address"),
+        (ONE.replace("vllm", "server") + "options = { timeout_s = nan }", "above 0 and finite"),
     ],
 )
 def test_mistakes_are_named(write, text, says):
     with pytest.raises(BadInput, match=r"pool\.toml") as error:
         read_pool(write(text))
     assert says in str(error.value)
+
+
+def test_a_server_s_address_on_the_command_line_needs_a_server_in_the_pool(write):
+    with pytest.raises(BadInput, match=r"--base-url: no model of .* is behind a server"):
+        read_pool(write(ONE)).with_options(base_url="http://x/v1", api_key_env=None)

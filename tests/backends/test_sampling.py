@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import random
 import signal
@@ -21,6 +22,7 @@ from muxcast.backends.pool import Pool, read_pool
 from muxcast.backends.sampling import sample
 from muxcast.backends.simulated_engine import Population, SimulatedEngine
 from muxcast.backends.tasks import task_named
+from muxcast.simulate.errors import BadInput
 from muxcast.simulate.logfile import read_log
 
 POOL = """
@@ -133,11 +135,27 @@ def test_a_failed_sample_is_absent_not_wrong(here, monkeypatch):
     drawn = draw(here, "log.parquet")
     assert [failure["samples"] for failure in drawn.failed] == [[1, 2, 3]] * 2
     assert len(drawn.log.rows) == 10 * 4 * 2 - 6
+    record = here / "log.parquet.run.json"
+    only_b = read_pool(here / "pool.toml").only(["b"])
+    sample(only_b, [task_named(str(here / "sums.jsonl"))], 2, 1, here / "log.parquet")
+    # this run wanted one sample each, so what failed beyond it still stands
+    assert json.loads(record.read_text())["failed"] == drawn.failed
     monkeypatch.setattr(SimulatedEngine, "generate", whole)
     mended = draw(here, "log.parquet")
     assert not mended.failed and mended.progress.drawn == 6
     draw(here, "never-failed.parquet")
     assert (here / "log.parquet").read_bytes() == (here / "never-failed.parquet").read_bytes()
+
+
+def test_a_mistake_in_the_last_model_is_found_before_the_first_is_sampled(here):
+    (here / "pool.toml").write_text(
+        POOL.replace("DELAY", "0.0") + '\n[[model]]\nname = "c"\nengine = "server"\nmodel = "m"\n'
+        'options = { base_url = "http://127.0.0.1:9/v1", api_key_env = "MUXCAST_UNSET" }\n'
+    )
+    before = sorted(here.iterdir())
+    with pytest.raises(BadInput, match="'c': the environment variable MUXCAST_UNSET is not set"):
+        draw(here, "log.parquet")
+    assert sorted(here.iterdir()) == before
 
 
 def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
@@ -163,6 +181,18 @@ def test_a_run_killed_again_and_again_ends_as_if_never_killed(here):
     assert kills >= 2
     assert (here / "killed.parquet").read_bytes() == (here / "whole.parquet").read_bytes()
     assert not (here / "killed.parquet.partial.jsonl").exists()
+
+
+def test_a_full_disk_keeps_what_was_drawn_and_the_same_command_goes_on(here):
+    arguments = ["sample", "pool.toml", "--task", "sums.jsonl", "--questions", "30", "--samples", "8"]
+    program, rest = "from muxcast.cli import main; main()", [*arguments, "--out", "log.parquet"]
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384)); {program}"
+    stopped = subprocess.run([sys.executable, "-c", full, *rest], cwd=here, capture_output=True, text=True)
+    assert stopped.returncode == 2 and "make room" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert (here / "log.parquet.partial.jsonl").stat().st_size == 16384  # the last line was cut short
+    assert subprocess.run([sys.executable, "-c", program, *rest], cwd=here, capture_output=True).returncode == 0
+    draw(here, "whole.parquet", questions=30, samples=8)
+    assert (here / "log.parquet").read_bytes() == (here / "whole.parquet").read_bytes()
 
 
 def test_ctrl_c_keeps_what_was_drawn_and_says_so(here):

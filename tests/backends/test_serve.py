@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,51 +15,16 @@ import pytest
 openai = pytest.importorskip("openai")
 pytest.importorskip("fastapi")
 
+from serve_process import KEY, Server  # noqa: E402
+
 from muxcast.backends.chat_request import read_chat_request  # noqa: E402
+from muxcast.backends.engine import Completion, Sample  # noqa: E402
+from muxcast.backends.fanout import Fanout  # noqa: E402
+from muxcast.backends.pool import ModelSpec, Pool  # noqa: E402
 from muxcast.backends.tasks import task_named  # noqa: E402
 from muxcast.simulate.errors import BadInput  # noqa: E402
 
-KEY = "sk-test-0123456789"
 QUESTIONS = 30
-
-
-class Server:
-    """A `muxcast serve` process on a free port."""
-
-    def __init__(self, folder, pool, *options):
-        environment = {**os.environ, "MUXCAST_TEST_KEY": KEY}
-        self.log = (folder / "serve.log").open("w+")
-        command = [sys.executable, "-c", "from muxcast.cli import main; main()", "serve", str(pool), "--port", "0"]
-        self.process = subprocess.Popen([*command, *options], env=environment, stderr=self.log, stdout=self.log)
-        self.url = self._address()
-        while True:
-            try:
-                httpx.get(f"{self.url}/health", timeout=30)
-                break
-            except httpx.TransportError:
-                assert self.process.poll() is None, self.said()
-                time.sleep(0.1)
-
-    def _address(self):
-        deadline = time.monotonic() + 200
-        while time.monotonic() < deadline:
-            found = re.search(r"at (http://[^/]+)/v1", self.said())
-            if found:
-                return found[1]
-            assert self.process.poll() is None, self.said()
-            time.sleep(0.1)
-        raise AssertionError("the server did not start")
-
-    def said(self):
-        self.log.flush()
-        return Path(self.log.name).read_text()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self.said_at_last = self.said()
-        self.log.close()
-        return code
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +106,9 @@ def test_a_stream_carries_the_same_answer(client, questions):
 
 def test_models_health_and_metrics(client, server):
     (card,) = client.models.list().data
-    assert card.id == "muxcast"
+    assert card.id == "muxcast" == client.models.retrieve("muxcast").id
+    with pytest.raises(openai.NotFoundError, match="the pool is called 'muxcast'"):
+        client.models.retrieve("org/other")
     health = httpx.get(f"{server.url}/health").json()
     assert set(health["models"]) == {"sure", "weak", "gone"}
     text = httpx.get(f"{server.url}/metrics", headers={"authorization": f"Bearer {KEY}"}).text
@@ -163,6 +125,9 @@ def test_models_health_and_metrics(client, server):
         (b'{"messages": [{"role": "user", "content": "a"}], "n": 2}', 400),
         (b'{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function"}]}', 400),
         (b'{"messages": [{"role": "user", "content": "a"}], "temperature": 9}', 400),
+        (b'{"messages": [{"role": "user", "content": "a"}], "presence_penalty": 1}', 400),
+        (b'{"messages": [{"role": "user", "content": "a"}], "muxcast": {"answers": ["x"]}}', 400),
+        (rb'{"messages": [{"role": "user", "content": "\ud800"}]}', 400),
         (b'{"model": "other", "messages": [{"role": "user", "content": "a"}]}', 404),
         (b" " * 200_000, 413),
     ],
@@ -202,6 +167,14 @@ def test_a_slow_client_is_not_waited_for(server):
     with socket.create_connection((host, int(port)), timeout=60) as slow:
         head = ["POST /v1/chat/completions HTTP/1.1", "Host: x", f"Authorization: Bearer {KEY}", "Content-Length: 50"]
         slow.sendall("\r\n".join([*head, "", '{"mess']).encode())
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_client_that_never_ends_its_headers_is_not_waited_for(server, start):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as slow:
+        slow.sendall(start)
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
@@ -247,6 +220,51 @@ def test_all_models_down_is_503_and_shutdown_waits_for_answers(folder, facts, qu
         assert last.result().status_code == 200
 
 
+def test_without_a_queue_free_places_are_still_used(folder, facts, questions):
+    pool = folder / "one.toml"
+    pool.write_text('[[model]]\nname = "one"\nengine = "simulated"\noptions = { delay_s = 0.5 }\n')
+    limits = ["--concurrency", "1", "--queue", "0"]
+    running = Server(folder, pool, "--task", facts, "--questions", str(QUESTIONS), "--samples", "2", *limits)
+    url, body = f"{running.url}/v1/chat/completions", {"messages": messages(questions[0])}
+    with ThreadPoolExecutor(3) as clients:
+        replies = list(clients.map(lambda _: httpx.post(url, json=body, timeout=60), range(3)))
+    assert sorted(reply.status_code for reply in replies) == [200, 429, 429]
+    assert all(reply.headers.get("retry-after") for reply in replies if reply.status_code == 429)
+    assert running.stop() in (0, -signal.SIGTERM)
+
+
+def test_an_engine_in_this_process_is_never_used_by_two_questions_at_once():
+    """A question that gave up waiting leaves the engine busy; the next one has to wait for it."""
+    inside, most = 0, 0
+
+    class Slow:
+        def generate(self, requests, sampling):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.4)
+            inside -= 1
+            yield 0, Completion([Sample(0, "x", "stop", 1, 0)], 1, 0.4)
+
+        def close(self):
+            pass
+
+    class Loaded(ModelSpec):
+        def open(self, questions=()):
+            return Slow()
+
+    async def ask_twice():
+        fanout = Fanout(Pool((Loaded("slow", "vllm", "m"),)), timeout_s=0.6)
+        replies = await asyncio.gather(*[fanout.ask("Q", 1, 0, str(number)) for number in range(4)])
+        await fanout.close()
+        return [reply["slow"] for reply in replies]
+
+    replies = asyncio.run(ask_twice())
+    assert most == 1
+    assert [bool(reply.samples) for reply in replies] == [True, False, False, False]
+    assert all("no answer within" in reply.error for reply in replies[1:])
+
+
 def test_a_request_is_read_whole():
     body = {
         "messages": [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
@@ -260,28 +278,3 @@ def test_a_request_is_read_whole():
     assert (asked.samples, asked.answers, asked.seed, asked.stream) == (2, "number", 3, False)
     with pytest.raises(BadInput, match=r"muxcast\.samples"):
         read_chat_request(json.dumps({**body, "muxcast": {"samples": 9}}).encode(), "muxcast", 8)
-
-
-@pytest.mark.vllm
-def test_two_real_vllm_servers_answer_as_one(folder):
-    """Needs vLLM servers: MUXCAST_TEST_SERVERS="name=http://host:port/v1,name=…" of running servers."""
-    places = os.environ.get("MUXCAST_TEST_SERVERS")
-    if not places:
-        pytest.skip("no running vLLM servers named in MUXCAST_TEST_SERVERS")
-    pool = folder / "vllm.toml"
-    models = [pair.split("=", 1) for pair in places.split(",")]
-    pool.write_text(
-        '[defaults]\ntemperature = 0.8\nmax_tokens = 16\nstop = ["\\n"]\n'
-        + "".join(
-            f'[[model]]\nname = "{name}"\nengine = "server"\nmodel = "{name}"\noptions = {{ base_url = "{url}" }}\n'
-            for name, url in models
-        )
-    )
-    running = Server(folder, pool, "--samples", "4", "--answers", "short")
-    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", timeout=300) as opened:
-        ask = "Q: What is the capital of Italy?\nA: Rome\n\nQ: What is the capital of France?\nA:"
-        reply = opened.chat.completions.create(model="muxcast", messages=[{"role": "user", "content": ask}])
-    mux = reply.model_extra["muxcast"]
-    assert {one["model"] for one in mux["votes"] if one["samples"] == 4} == {name for name, _ in models}
-    assert mux["decided"] and mux["model"] in dict(models)
-    assert running.stop() in (0, -signal.SIGTERM)

@@ -79,6 +79,17 @@ def test_gpqa_puts_its_options_into_an_order_fixed_by_the_question(tmp_path):
     assert {q.reference for q in first} == set("ABCD")
 
 
+def test_mmlu_s_own_files_without_a_header_lose_no_question(tmp_path):
+    path = tmp_path / "abstract_algebra_test.csv"
+    path.write_text('Find all c.,0,1,1,3,B\n"Is it, or not?",True,False,Both,None,D\n')
+    questions = task_named(f"mmlu:{path}").questions(2)
+    assert {tuple(q.meta["choices"]): q.reference for q in questions} == {
+        ("0", "1", "1", "3"): "B", ("True", "False", "Both", "None"): "D",
+    }  # fmt: skip
+    path.write_text("question,A,B,C,D,answer\nFind all c.,0,1,2,3,B\n")
+    assert len(task_named(f"mmlu:{path}").questions(1)) == 1
+
+
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
 def test_every_kind_of_file_gives_the_same_questions(tmp_path, ending):
     rows = pd.DataFrame({"question": ["1+1?", "2+2?"], "answer": ["so #### 2", "so #### 4"]})
@@ -116,6 +127,9 @@ NASTY = [
     ("number", "#### $1,200.00 dollars", "1200"),
     ("number", "\\boxed{1{,}200}", "1200"),
     ("number", "The answer is **-3**.", "-3"),
+    ("number", "so 40 + 2 = \\boxed{42", None),
+    ("number", "He walks 1.2e3 metres", "1200"),
+    ("number", "1e-2 of them, 5e", "5"),
     ("number", "10-5 = 5, so 5", "5"),
     ("number", "The answer is: 9 * 2 = $18 every day.", "18"),
     ("number", "It costs 7.50", "7.5"),
@@ -153,11 +167,16 @@ NASTY = [
     ("math", "\\boxed{\\frac{1}{0}}", "\\frac{1}{0}"),
     ("math", "so it is \\boxed{12", None),
     ("math", "\\boxed{}", None),
+    ("math", "$\\dfrac12$", "1/2"),
+    ("math", "0.5", "1/2"),
+    ("math", "\\boxed{0.5", None),
+    ("math", "So it is 5", None),
     ("math", "The answer depends", None),
     ("letter", "The answer depends on the mass.", None),
     ("letter", "Look at the answer choices.", None),
     ("letter", "The answer can be found by\n##Answer: B##", "B"),
     ("letter", "##Answer: \\boxed{C}##", "C"),
+    ("letter", "(A) and (B) are wrong, so C", None),
     ("letter", "The answer is A rose", None),
     ("letter", "A is wrong, so the answer is (b)", "B"),
     ("letter", "(C) since it is larger", "C"),
@@ -168,10 +187,17 @@ NASTY = [
     ("letter", "", None),
     ("short", "A: Paris, France", "paris"),
     ("short", "the answer is Paris.\nQ: next", "paris"),
+    ("short", "The capital of Australia is Canberra, not Australia.", "canberra"),
+    ("short", "The capital of Azerbaijan is known as Baku.", "baku"),
+    ("short", "The capital of Cambodia is indeed called Phnom Penh.", "phnom penh"),
+    ("short", "Its name is St. Paul.", "st. paul"),
+    ("short", "The Hague", "the hague"),
     ("short", "  ", None),
     ("final", "thus \\boxed{\\dfrac{1}{2}}", "1/2"),
     ("final", "#### 1,200", "1200"),
     ("final", "Paris.", "paris"),
+    ("final", "C", "c"),
+    ("final", "3/6", "1/2"),
     ("exact", " a  b\n", "a b"),
 ]  # fmt: skip
 

@@ -41,7 +41,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy(tmp_path):
         "import sys; from muxcast.cli import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'jax', 'numpyro', 'pandas', 'scipy', 'matplotlib', 'vllm', 'numpy'} & set(sys.modules)\n"
+        "heavy = {'jax', 'pandas', 'scipy', 'matplotlib', 'vllm', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -166,3 +166,14 @@ def test_several_logs_are_replayed_as_one(tmp_path, small_rows):
     result = muxcast_run("replay", "ant.csv", "bee.csv", "--json", "-", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert sorted(json.loads(result.stdout)["log"]["models"]) == ["ant", "bee"]
+
+
+def test_a_pool_that_gives_no_answer_exits_with_1(tmp_path):
+    """A simulated model knows only the questions of a task, so it fails on any other."""
+    (tmp_path / "pool.toml").write_text('[[model]]\nname = "a"\nengine = "simulated"\n')
+    result = muxcast_run("ask", "pool.toml", "Why?", cwd=tmp_path)
+    assert (result.returncode, result.stdout.splitlines()[0]) == (1, "(no model gave an answer)")
+    (tmp_path / "sums.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    task = ["--task", "sums.jsonl", "--questions", "1", "--samples", "1"]
+    taken = muxcast_run("run", "pool.toml", *task, "--out", "sums.jsonl", cwd=tmp_path)
+    assert "cannot be made a folder" in refused(taken)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import runpy
 import shlex
+import shutil
 import subprocess
 import sys
+import textwrap
+import tomllib
 from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.S | re.M)
+BLOCK = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```", re.S | re.M)
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return [text for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [textwrap.dedent(text) for _, kind, text in found if kind == language]
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -58,6 +63,41 @@ def test_every_command_is_one_the_program_understands(page, words):
 PYTHON = [(page, number) for page in PAGES for number, _ in enumerate(blocks(page, "python"))]
 
 
+def test_the_reference_describes_every_public_name():
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    shown = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md")))
+    shown += "".join(hooks["room_reference"](room) for room in hooks["ROOMS"])
+    listed = re.findall(r"^::: (muxcast\.\S+)$", shown, flags=re.M)
+    assert len(listed) == len(set(listed))
+    for package, folder in (("muxcast", "front"), *((f"muxcast.{room}", room) for room in hooks["ROOMS"])):
+        for module, names in hooks["public_names"](ROOT / folder / "__init__.py").items():
+            for name in names:
+                assert f"{package}.{module}.{name}" in listed
+                thing = getattr(importlib.import_module(f"{package}.{module}"), name)
+                assert isinstance(thing, dict | tuple | list) or thing.__doc__, f"{module}.{name} has no docstring"
+    from muxcast import plots
+
+    members = re.search(r"members: \[(.*)\]", shown)
+    assert members and set(members[1].split(", ")) == set(plots.__all__)
+
+
+def test_every_extra_is_documented():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert not [name for name in extras if f"| `{name}` |" not in page]
+
+
+POOLS = [(page, text) for page in PAGES for text in blocks(page, "toml") if "[[model]]" in text]
+
+
+@pytest.mark.parametrize(("page", "text"), POOLS, ids=_name)
+def test_every_pool_file_shown_is_one_the_program_reads(page, text, tmp_path):
+    from muxcast.backends.pool import read_pool
+
+    (tmp_path / "pool.toml").write_text(text, encoding="utf-8")
+    assert read_pool(tmp_path / "pool.toml").models
+
+
 def _writes_what_it_reads(text: str) -> bool:
     return "read_log(" not in text or "write_log(" in text
 
@@ -78,39 +118,21 @@ def _some_pilot(path: Path) -> None:
     muxcast.write_log(correlated(seed=0, questions=24, models=2).log(samples=4, seed=0), path)
 
 
-def _lm_eval_results(folder: Path, models: int = 3, questions: int = 24, repeats: int = 4) -> None:
-    """What `lm_eval --log_samples` leaves for an arithmetic task with several repeats."""
-    rng = np.random.default_rng(0)
-    hard = rng.random(questions)
-    for m in range(models):
-        place = folder / f"model-{m}"
-        place.mkdir(parents=True)
-        rows = []
-        for q in range(questions):
-            right = rng.random(repeats) > hard[q] * (0.8 + 0.1 * m)
-            said = [f"The answer is {10 + q if ok else rng.integers(100, 104)}" for ok in right]
-            rows.append(
-                {
-                    "doc_id": q,
-                    "doc_hash": f"{q:064x}"[::-1],
-                    "doc": {"question": f"What is {q} + 10?", "answer": f"#### {10 + q}"},
-                    "target": str(10 + q),
-                    "arguments": [[f"What is {q} + 10?", {"temperature": 0.7, "do_sample": True}]],
-                    "resps": [said],
-                    "filtered_resps": [said[0]],
-                    "filter": "none",
-                    "metrics": ["exact_match"],
-                    "exact_match": float(right[0]),
-                }
-            )
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (place / "samples_gsm8k_2026-01-01T00-00-00.000000.jsonl").write_text(text, encoding="utf-8")
+def test_the_example_of_the_tutorial_is_what_its_script_writes():
+    script = runpy.run_path(str(ROOT / "docs" / "generate_lm_eval_example.py"))
+    folder = script["FOLDER"]
+    written = {path.relative_to(folder) for path in folder.rglob("*.jsonl")}
+    assert len(written) == 6
+    for path in written:
+        task = next(name for name in script["ASKED"] if name in path.name)
+        rows = [json.loads(line) for line in (folder / path).read_text(encoding="utf-8").splitlines()]
+        assert rows == script["rows_of"](task, path.parent.name)
 
 
 @pytest.mark.timeout(1200)
 def test_the_tutorial_leads_from_lm_eval_logs_to_a_recommendation(tmp_path):
     """The three commands as printed, in a fresh process each."""
-    _lm_eval_results(tmp_path / "results")
+    shutil.copytree(ROOT / "docs" / "examples" / "lm-eval", tmp_path / "results")
     steps = [words for words in commands(ROOT / "docs" / "tutorial.md") if words[0] != "validate"]
     assert len(steps) == 3
     for words in steps:

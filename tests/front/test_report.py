@@ -118,6 +118,20 @@ def test_the_pool_is_taken_apart_where_a_log_lies_in_the_folder(tmp_path, small_
     assert {"figure-gain", "figure-attribution", "figure-reliability"} <= {a.get("id") for _, a in page.tags}
 
 
+def test_answers_and_names_of_a_log_cannot_become_markup(tmp_path, small_rows):
+    """The log is what strangers wrote: models, tasks and answers alike."""
+    rows = small_rows.assign(task="<img src=x onerror=alert(1)>")
+    rows["model"] = "<script>" + rows["model"].astype(str) + "</script>"
+    rows["answer"] = "</script><script>alert(" + rows["answer"].astype(str) + ")</script>"
+    rows.loc[~rows["correct"] & (rows["sample"] == 0), "answer"] = None
+    log = AnswerLog.from_rows(rows)
+    muxcast.write_log(log, tmp_path / "answers.parquet")
+    (tmp_path / "replay.json").write_text(json.dumps(muxcast.replay(log, samples=[1, 2]).to_json()), encoding="utf-8")
+    _, page = page_of(tmp_path)
+    assert sum(tag == "script" for tag, _ in page.tags) == 1 and not any(tag == "img" for tag, _ in page.tags)
+    assert any("<script>" in word for word in page.words)
+
+
 def test_the_same_results_give_the_same_page(run):
     assert page_of(run)[0] == page_of(run)[0]
 
@@ -126,6 +140,14 @@ def test_a_folder_without_results_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(muxcast.BadInput, match=r"holds none of forecast\.json"):
         CliRunner().invoke(cli, ["report", str(tmp_path)], catch_exceptions=False, standalone_mode=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verb_says_where_the_page_is_and_keeps_a_recorded_provenance(run):
+    (run / "provenance.json").write_text(json.dumps({"machine": "an <abacus>", "model": [{"name": "ant", "bits": 4}]}))
+    found = CliRunner().invoke(cli, ["report", str(run), "--json", "-"], catch_exceptions=False)
+    assert Path(json.loads(found.stdout)["report"]) == run / "report.html"
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "an &lt;abacus&gt;" in text and "model: ant" in text and "bits: 4" in text
 
 
 def test_a_garbled_file_is_named(run):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -146,3 +150,54 @@ def test_drawings_follow_the_colour_scheme(page):
     light = page(1400, "light").execute_script(script)
     dark = page(1400, "dark").execute_script(script)
     assert light != dark
+
+
+def _picture(window, width: int) -> bytes:
+    """The whole page, not only what the window shows."""
+    height = window.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["height"]
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    asked = {"format": "png", "captureBeyondViewport": True, "clip": clip}
+    return base64.b64decode(window.execute_cdp_cmd("Page.captureScreenshot", asked)["data"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_pictures_for_people_to_look_at(page, tmp_path, width, scheme):
+    """Written to the folder MUXCAST_SCREENSHOTS, where it is set; the ground has the scheme's colour everywhere."""
+    from matplotlib.image import imread
+
+    taken = _picture(page(width, scheme), width)
+    folder = Path(os.environ.get("MUXCAST_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"report-{width}-{scheme}.png").write_bytes(taken)
+    pixels = imread(io.BytesIO(taken), format="png")[..., :3]
+    assert pixels.shape[1] == width and pixels.shape[0] > 2000
+    bright = pixels.mean(axis=(1, 2))
+    ground = bright > 0.6 if scheme == "light" else bright < 0.4
+    assert ground.mean() > 0.98
+    assert (np.ptp(pixels.reshape(len(pixels), -1), axis=1) > 0.2).mean() > 0.5  # most lines hold something
+
+
+def test_a_dark_page_prints_in_the_colours_of_paper(page):
+    """And with every column named: browsers leave buttons out of heads that are repeated on each sheet."""
+    window = page(1400, "dark")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    try:
+        ink = window.execute_script("return getComputedStyle(document.body).color")
+        accent = window.execute_script("return getComputedStyle(document.documentElement).getPropertyValue('--accent')")
+        heads = window.execute_script(
+            "return Array.from(document.querySelectorAll('#plans thead th')).map(h => h.innerText.trim())"
+        )
+    finally:
+        window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": dark})
+    assert ink == "rgb(0, 0, 0)" and accent.strip() == "#0a5d9c"
+    assert heads[:4] == ["pool", "rule", "k", "accuracy %"]
+
+
+def test_a_phone_shows_pool_and_accuracy_together(page):
+    window = page(400)
+    edge = window.execute_script(
+        "const c = document.querySelector('#plans tbody tr').cells; return c[3].getBoundingClientRect().right"
+    )
+    assert edge <= 400

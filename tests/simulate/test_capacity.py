@@ -55,3 +55,19 @@ def test_the_fewest_replicas_that_are_in_time_and_one_fewer_is_not():
 def test_a_single_size_is_not_enough_to_fit():
     with pytest.raises(BadInput, match="two or more different"):
         fit_capacity([2, 2], [10.0, 11.0])
+
+
+def test_replicas_beyond_the_slots_add_nothing():
+    law = fit_capacity([1, 2], [10.0, 18.0], slots=2)
+    np.testing.assert_allclose(law.throughput([1, 2, 3, 9]), [10, 18, 18, 18])
+    assert law.most_useful == 2
+    with pytest.raises(BadInput, match="no cluster of up to 2 replicas"):
+        law.replicas_for(10_000, 100)
+    assert fit_capacity([1, 2], [10.0, 18.0]).throughput(3) > 18
+
+
+def test_measurements_beyond_the_slots_tell_of_the_last_one():
+    law = fit_capacity([1, 2, 4], [10.0, 19.0, 21.0], slots=2)
+    assert 19 < law.throughput(2) < 21
+    with pytest.raises(BadInput, match="slots = 0"):
+        fit_capacity([1, 2], [10.0, 19.0], slots=0)

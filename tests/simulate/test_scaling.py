@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_up_pool import made_up_log
 
+from muxcast.simulate.errors import BadInput
 from muxcast.simulate.replay import replay
 from muxcast.simulate.scaling import _laws, scaling, uneven_accuracy, where_more_hurts
 
@@ -57,3 +58,22 @@ def test_unequal_samples_agree_with_monte_carlo(log):
     values = np.array([accuracy[name] for name in order])
     drawn = rule_on_counts(rule_named("mux"), counts, [2, 4, 3], accuracy=values, draws=400)
     assert abs(drawn.mean - exact) < 5 * drawn.monte_carlo_error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"order": ["nobody"]}, "unknown model 'nobody'"),
+        ({"costs": {"nobody": 1.0}}, "no cost for model"),
+        ({"tie_break": {"nobody": 0.5}}, "tie-break pilot has no answers of"),
+        ({"samples": [9]}, "ask for fewer"),
+    ],
+)
+def test_models_and_limits_that_are_not_there_are_refused(log, arguments, message):
+    with pytest.raises(BadInput, match=message):
+        scaling(log, **arguments)
+
+
+def test_a_model_joins_once(log):
+    with pytest.raises(BadInput, match="twice"):
+        scaling(log, order=[log.models[0], log.models[0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from made_up_pool import made_up_log
 
 from muxcast.simulate.beam import LawTable, search_many
 from muxcast.simulate.errors import BadInput
+from muxcast.simulate.logfile import read_log
 from muxcast.simulate.objective import ObjectiveTable, all_pools, events_of, some_pools
 from muxcast.simulate.search import search
 
@@ -136,3 +138,13 @@ def test_json_is_the_contract(log):
     assert {"models", "score", "accuracy", "union", "contradiction"} <= set(found["ranking"][0])
     scores = [row["score"] for row in found["ranking"]]
     assert scores == sorted(scores, reverse=True) and len(scores) == 31
+
+
+def test_the_search_on_aime_gives_the_figures_the_docs_state(shared_data):
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[2].split("±")[0].strip() for line in page.splitlines() if line.startswith("| ")]
+    found = search(read_log(shared_data / "aime2024.parquet"), 3)
+    assert found.pools == 2047 and found.honest is not None
+    stated = [found.honest.optimistic, found.honest.honest, found.honest.single, found.honest.gain]
+    assert [f"{100 * value:.1f}" for value in stated] == rows[-5:-1]
+    assert found.honest.honest < found.honest.optimistic

@@ -116,3 +116,17 @@ def test_solo_laws_are_probabilities_and_need_every_agent():
     np.testing.assert_allclose(solo_laws(course, pilot).sum(-1), 1.0)
     with pytest.raises(BadInput, match="no samples of 'c'"):
         solo_laws(course, pilot.select(models=["a", "b"]))
+
+
+def test_conformity_learned_in_one_run_forecasts_another_of_the_same_agents():
+    truth = Conformity(jnp.array([0.1, 0.1, 0.3]), jnp.array([0.6, 0.4, 0.5]), jnp.array([0.3, 0.5, 0.2]))
+    runs = [simulated(truth, questions=questions, rounds=2, seed=seed) for questions, seed in ((150, 6), (90, 7))]
+    courses = [course_of(told, pilot) for told, pilot in runs]
+    laws = [solo_laws(course, pilot) for course, (_, pilot) in zip(courses, runs, strict=True)]
+    found = forecast_discussion(courses[1], laws[1], learned=(courses[0], laws[0]), seed=3)
+    assert (found.fitted_on, found.judged_on) == (150, 90)
+    low, high = found.interval(0.99)
+    assert low[-1] <= found.observed[-1] <= high[-1]
+    with pytest.raises(BadInput, match="fit it on discussions of the same agents"):
+        other = courses[0]._replace(agents=["a", "b", "z"])
+        forecast_discussion(courses[1], laws[1], learned=(other, laws[0]))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from math import comb
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 from muxcast.theory.composed_accuracy import (
+    _forest_runs,
     agent_forest_approximation,
+    agent_forest_errors,
     approximation_errors,
     composed_accuracy,
     mux_approximation,
@@ -80,3 +83,20 @@ def test_errors_of_the_approximation_add_up_and_vanish_where_its_suppositions_ho
     assert errors.exact == pytest.approx(float(exact.mean()))
     two = np.stack([P, 1 - P], -1)[None]  # one model, one wrong answer, odd k
     assert approximation_errors(two, np.zeros((1, 21)), 5).mean_absolute < 1e-12
+
+
+def test_errors_of_the_forests_approximation_vanish_where_its_suppositions_hold_and_simulation_agrees():
+    # alike models and one wrong answer: the plurality of 3 × 3 samples is a majority of 9
+    alike = np.broadcast_to(np.stack([P, 1 - P], -1), (3, 21, 2))
+    nothing = np.zeros((3, 21))
+    assert agent_forest_errors(alike, nothing, 3).mean_absolute < 1e-12
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet(np.ones(5), size=(3, 12))
+    exact = agent_forest_errors(p[..., :4], p[..., 4], 3)
+    assert exact.bias == pytest.approx(exact.p_mean - exact.exact) and exact.bias < -0.1  # scattered errors
+    runs = _forest_runs(p[..., :4], p[..., 4], 3, jax.random.key(0), 2000)
+    assert abs(runs.mean() - exact.exact) < 5 * runs.mean(1).std() / np.sqrt(2000)
+    with pytest.raises(ValueError, match="give a key"):
+        agent_forest_errors(alike, nothing, 16)
+    simulated = agent_forest_errors(alike, nothing, 16, key=jax.random.key(1))
+    assert abs(simulated.bias) < 5 * simulated.simulation_sd + 0.02  # even N: ties count as won in A
