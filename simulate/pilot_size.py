@@ -1,7 +1,9 @@
 """How big a pilot: questions and samples needed for an answer that is sharp enough to act on.
 
-Preposterior analysis: pilots are drawn from a known or likely world, calibrated and forecast as a real
-one would be, and what their posteriors leave open is scaled to other numbers of questions.
+Preposterior analysis: pilots of two sizes are drawn from a known or likely world, calibrated and forecast as
+real ones would be. What they leave open falls with a power of the questions: a half where samples tell a
+question's own chances apart, less where they cannot (one sample a question never says how far votes will help),
+so the power is measured and not assumed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from jaxtyping import Float
 from .calibration import calibrate
 from .cells import SINGLE, Cell, pools_in_order, tie_break_order
 from .errors import BadInput
-from .forecast import forecast
+from .forecast import denoised, forecast
 from .pool_accuracy import cell_accuracy
 from .posterior import Population, Target
 from .worlds import World
@@ -24,11 +26,19 @@ from .worlds import World
 LARGE = 2000
 """Questions of a world whose mean accuracy counts as the population's."""
 TARGET = 1000
-"""New questions that simulated forecasts are for: enough that their own sampling adds little."""
+"""New questions of each of two forecasts, whose difference tells how much of the spread is theirs."""
+DRAWS = 200
+"""Posterior draws of each."""
 MOST_QUESTIONS = 100_000
 """Pilots of more questions than this are reported as out of reach."""
-CHECKED_QUESTIONS = 1000
+STEP = 4
+"""The larger simulated pilots have this many times the questions of the smaller."""
+CHECKED_QUESTIONS = 2000
 """The check runs pilots of at most this many questions."""
+ROUNDS = 3
+"""At most this many sizes are recommended and checked, each larger than the last."""
+SLACK = 1.1
+"""A checked half-width of up to this many times the asked one passes: one pilot's scatters by more."""
 _NEAR = 1e-9
 
 
@@ -49,6 +59,8 @@ class Design(NamedTuple):
     """Half-width of the gain's interval at the reference number of questions."""
     chance: float
     """Probability of a near-best choice at the reference number of questions."""
+    power: float
+    """The half-width falls with the questions to minus this power, 0 to 1/2."""
 
 
 class Check(NamedTuple):
@@ -60,7 +72,7 @@ class Check(NamedTuple):
     half_width: float
     """Root mean square half-width of the gain's interval."""
     law: float
-    """What the scaling law said at this number of questions."""
+    """What the law said at this number of questions, before the check."""
     near_best: float
     """Share of the pilots whose chosen pool is within the margin of the best."""
     held: float
@@ -113,16 +125,57 @@ class PilotSize:
         }
 
 
-class _Seen(NamedTuple):
-    """What one simulated pilot's forecast leaves open."""
+class SimulatedPilot(NamedTuple):
+    """What one simulated pilot's forecast leaves open, and the truth it is about."""
 
     half_width: float
+    """Half-width of the gain's interval."""
     lower: float
     upper: float
+    """The gain's interval."""
     error: Float[np.ndarray, "draw pool"]
     """Posterior draws of the pools' accuracies around their means."""
     chosen: int
     """Pool of highest forecast accuracy."""
+    truth: Float[np.ndarray, " pool"]
+    """The pools' true accuracies on the target questions."""
+    gain: float
+    """The true gain there."""
+
+    def near_best(self, within: float) -> bool:
+        """Whether the chosen pool's true accuracy is within ``within`` of the best one's."""
+        return bool(self.truth.max() - self.truth[self.chosen] <= within + _NEAR)
+
+
+class _Law(NamedTuple):
+    """Half-width by questions: through two measured sizes, on straight lines in logarithms."""
+
+    questions: tuple[int, int]
+    half_widths: tuple[float, float]
+
+    @property
+    def power(self) -> float:
+        """How fast the half-width falls, at most as for independent questions."""
+        (few, many), (wide, narrow) = self.questions, self.half_widths
+        return float(np.clip(np.log(max(wide, 1e-12) / max(narrow, 1e-12)) / np.log(many / few), 0.0, 0.5))
+
+    def half_width(self, questions: float) -> float:
+        few, many = self.questions
+        if questions < many:
+            # below the measured sizes, as if independent
+            anchor, power = self.half_widths[0], 0.5 if questions < few else self.power
+            return anchor * (few / questions) ** power
+        return self.half_widths[1] * (many / questions) ** self.power
+
+    def through(self, questions: int, half_width: float) -> _Law:
+        """The law drawn anew through a further measured size, and the nearer measured one beyond or below it."""
+        few, many = self.questions
+        if questions > many:
+            return _Law((many, questions), (self.half_widths[1], half_width))
+        end = many if questions < many else few
+        known = dict(zip(self.questions, self.half_widths, strict=True)) | {questions: half_width}
+        low, high = sorted((questions, end))
+        return _Law((low, high), (known[low], known[high]))
 
 
 def pilot_size(
@@ -143,11 +196,12 @@ def pilot_size(
 ) -> PilotSize:
     """Questions and samples a pilot needs.
 
-    For each world and each number of samples a question, a pilot of ``reference`` questions is drawn,
-    calibrated and forecast. Its posterior spread falls with one over the root of the questions, which
-    gives the questions for the asked half-width; its joint errors over all pools, added to the pools' true
-    accuracies, give the probability of choosing one near the best. The recommended size is then run as
-    such, ``checks`` times, since a law is only a law.
+    For each world and each number of samples a question, pilots of ``reference`` and of four times as many
+    questions are drawn, calibrated and forecast. The two give the law by which the gain's interval narrows,
+    and so the questions for the asked half-width; the joint errors over all pools, scaled by that law and
+    added to the pools' true accuracies, give the probability of choosing one near the best. The recommended
+    size is then run as such, ``checks`` times; where its interval is too wide still, the law is drawn through
+    the new point and a larger size is recommended.
 
     Args:
         worlds: likely truths, for instance `muxcast.simulate.worlds.worlds_of` a draft pilot's posterior;
@@ -160,8 +214,8 @@ def pilot_size(
         per_question: pilot samples per question to consider.
         pools: pools to choose among; None for every non-empty subset.
         target: "new": the gain on the population of questions. "same": on the pilot's own questions.
-        reference: questions of the simulated pilots.
-        checks: pilots of the recommended size to run; 0 for none.
+        reference: questions of the smaller simulated pilots.
+        checks: pilots of a recommended size to run; 0 for none, which leaves the law unchecked.
         seed: of everything random.
         progress: called with the share of the work done.
     Raises:
@@ -184,39 +238,78 @@ def pilot_size(
         raise BadInput("pilot size: no pool of two models or more to gain anything; name one in --pools")
     best = larger[int(truth.mean(0)[larger].argmax())]
     gains = np.array([truth[i, best] - _best_single(world, cells[best]) for i, world in enumerate(worlds)])
+    # big pilots take longer, about in proportion
+    weight = {questions: 1 + questions / 300 for questions in (reference, STEP * reference)}
+    jobs, done = len(per_question) * len(worlds) * sum(weight.values()) + checks * 5, 0.0
 
-    jobs, done = len(per_question) * len(worlds) + checks, 0
-
-    def finished() -> None:
+    def finished(work: float) -> None:
         nonlocal done
-        done += 1
+        done += work
         if progress is not None:
-            progress(done / jobs)
+            progress(min(done / jobs, 1.0))
 
-    designs, widths = [], []
+    def simulate(at: int, n: int, questions: int, *key: int) -> SimulatedPilot:
+        one = _seed(seed, n, at, *key)
+        seen = _pilot(worlds[at], n, questions, cells, best, level, target, one)
+        finished(weight.get(questions, 5))
+        return seen
+
+    asked = _Asked(width, chance, within, reference, len(names))
+    designs, laws, pilots = [], [], []
     for n in per_question:
-        seen = []
-        for i, world in enumerate(worlds):
-            seen.append(_pilot(world, n, reference, cells, best, level, target, _seed(seed, n, i)))
-            finished()
-        widths.append(float(np.sqrt(np.mean([one.half_width**2 for one in seen]))))
-        designs.append(_design(n, widths[-1], seen, truth, len(names), reference, width, chance, within))
-    reachable = [i for i, design in enumerate(designs) if design.draws is not None]
-    recommended = min(reachable, key=lambda i: (designs[i].draws, designs[i].samples)) if reachable else None
+        seen = {size: [simulate(i, n, size) for i in range(len(worlds))] for size in weight}
+        laws.append(_Law(tuple(weight), tuple(_root_mean_square(part) for part in seen.values())))
+        pilots.append(seen[STEP * reference])
+        designs.append(_design(n, laws[-1], pilots[-1], asked))
     check, notes = None, []
-    if recommended is None:
-        notes.append(f"no design within {MOST_QUESTIONS:,} questions reaches what was asked; ask for less")
-    elif checks:
-        check = _check(
-            worlds, designs[recommended], widths[recommended], reference, cells, best, truth, gains,
-            level, target, within, checks, seed, finished,
+    for number in range(ROUNDS):
+        recommended = _cheapest(designs)
+        if recommended is None or not checks:
+            break
+        design, law = designs[recommended], laws[recommended]
+        size = min(design.questions or CHECKED_QUESTIONS, CHECKED_QUESTIONS)
+        trials = [simulate(i % len(worlds), design.samples, size, number + 1, i) for i in range(checks)]
+        check = Check(
+            size, checks, _root_mean_square(trials), law.half_width(size),
+            float(np.mean([one.near_best(within) for one in trials])),
+            float(np.mean([one.lower <= one.gain <= one.upper for one in trials])),
         )  # fmt: skip
-        if check.questions < (designs[recommended].questions or 0):
-            notes.append(f"the check ran pilots of {check.questions} questions, fewer than recommended")
+        promised = max(width, law.half_width(size))
+        if check.half_width <= SLACK * promised:
+            break
+        notes.append(
+            f"{size} questions with {design.samples} samples left ±{100 * check.half_width:.2f} points, not the "
+            f"±{100 * promised:.2f} expected: the law was drawn anew"
+        )
+        laws[recommended] = law.through(size, check.half_width)
+        designs[recommended] = _design(design.samples, laws[recommended], pilots[recommended], asked)
+    recommended = _cheapest(designs)
+    if recommended is None:
+        check = None
+        notes.append(f"no design within {MOST_QUESTIONS:,} questions reaches what was asked; ask for less")
+    elif check is not None and check.questions < (designs[recommended].questions or 0):
+        notes.append(f"the check ran pilots of {check.questions} questions, fewer than recommended")
     return PilotSize(
         designs, recommended, reference, cells[best], float(gains.mean()), width, chance, within, level, target,
         check, notes,
     )  # fmt: skip
+
+
+class _Asked(NamedTuple):
+    width: float
+    chance: float
+    within: float
+    reference: int
+    models: int
+
+
+def _cheapest(designs: list[Design]) -> int | None:
+    reachable = [i for i, design in enumerate(designs) if design.draws is not None]
+    return min(reachable, key=lambda i: (designs[i].draws, designs[i].samples)) if reachable else None
+
+
+def _root_mean_square(seen: list[SimulatedPilot]) -> float:
+    return float(np.sqrt(np.mean([one.half_width**2 for one in seen])))
 
 
 def _seed(seed: int, *more: int) -> int:
@@ -232,59 +325,91 @@ def _best_single(world: World, pool: Cell) -> float:
     return float(_true_accuracy(world, [Cell(SINGLE, (name,), pool.samples) for name in pool.models]).max())
 
 
+def checked_pilot(
+    world: World,
+    n: int,
+    questions: int,
+    models: Sequence[str],
+    *,
+    samples: int = 4,
+    level: float = 0.9,
+    target: Target = "new",
+    seed: int = 0,
+) -> SimulatedPilot:
+    """One pilot of ``questions`` questions with ``n`` samples each, drawn from ``world`` and forecast.
+
+    Args:
+        world: the truth.
+        n: pilot samples per question and model.
+        questions: questions of the pilot.
+        models: the pool whose gain is meant; all pools of the world's models are chosen among.
+        samples: k of the plan.
+        level: probability of the interval.
+        target: "new": the gain on the population. "same": on the pilot's questions.
+        seed: of the pilot and its forecast.
+    """
+    order = tie_break_order(dict(zip(world.models, world.accuracy, strict=True)))
+    cells = [Cell("mux", pool, samples) for pool in pools_in_order(order, None)]
+    best = next(i for i, cell in enumerate(cells) if set(cell.models) == set(models))
+    return _pilot(world, n, questions, cells, best, level, target, seed)
+
+
 def _pilot(
     world: World, n: int, questions: int, cells: list[Cell], best: int, level: float, target: Target, seed: int
-) -> _Seen:
-    log = world.resample(questions, seed).log(n, seed)
-    size = TARGET if target == "new" else None
-    found = forecast(
-        calibrate(log, seed=seed), [cells[0].samples], ("mux",), [cell.models for cell in cells],
-        target=target, questions=size, level=level, seed=seed, draws=200,
-    )  # fmt: skip
+) -> SimulatedPilot:
+    # the first questions of a larger pilot are those of a smaller: what differs is their number
+    drawn = world.resample(questions, seed)
+    asked = world if target == "new" else drawn
+    posterior = calibrate(drawn.log(n, seed), seed=seed)
+    found = [
+        forecast(
+            posterior, [cells[0].samples], ("mux",), [cell.models for cell in cells],
+            target=target, questions=TARGET if target == "new" else None, level=level, seed=half, draws=DRAWS,
+        )
+        for half in ((seed, seed + 1) if target == "new" else (seed,))
+    ]  # fmt: skip
     # the pilot's own tie-break may order pools differently: match them as sets
-    place = {frozenset(cell.models): i for i, cell in enumerate(found.cells)}
+    place = {frozenset(cell.models): i for i, cell in enumerate(found[0].cells)}
     at = [place[frozenset(cell.models)] for cell in cells]
-    draws = found.accuracy[:, at]
-    lower, upper = found.interval(found.gains[:, at[best]])
-    return _Seen(
-        float(upper - lower) / 2, float(lower), float(upper), draws - draws.mean(0), int(found.mean[at].argmax())
-    )
+    draws = _of_population([one.accuracy[:, at] for one in found])
+    over = found[0].baseline[at[best]]
+    gain = _of_population([one.accuracy[:, at[best]] - one.singles.mean(0)[:, over] for one in found])
+    lower, upper = found[0].interval(gain)
+    truth = _true_accuracy(asked, cells)
+    return SimulatedPilot(
+        float(upper - lower) / 2, float(lower), float(upper), draws - draws.mean(0), int(draws.mean(0).argmax()),
+        truth, float(truth[best] - _best_single(asked, cells[best])),
+    )  # fmt: skip
 
 
-def _design(
-    n: int,
-    half_width: float,
-    seen: list[_Seen],
-    truth: Float[np.ndarray, "world pool"],
-    models: int,
-    reference: int,
-    width: float,
-    chance: float,
-    within: float,
-) -> Design:
-    for_width = reference * (half_width / width) ** 2
+def _of_population(halves: list[np.ndarray]) -> np.ndarray:
+    """Draws of a figure of the population, from its values on two sets of new questions of the same draws.
+
+    The sets differ by the sampling of questions alone, which is thereby known and taken out.
+    """
+    return denoised(np.stack(halves)) if len(halves) > 1 else halves[0]
+
+
+def _design(n: int, law: _Law, seen: list[SimulatedPilot], asked: _Asked) -> Design:
+    """What ``n`` samples a question need, from the law and the joint errors of its larger pilots."""
+
+    def narrow_at(questions: float) -> float:
+        return float(law.half_width(questions) <= asked.width)
 
     def chance_at(questions: float) -> float:
-        shrink = np.sqrt(reference / questions)
+        shrink = law.half_width(questions) / max(law.half_width(STEP * asked.reference), 1e-12)
         near = []
-        for one, accuracy in zip(seen, truth, strict=True):
-            chosen = (accuracy + shrink * one.error).argmax(1)
-            near.append((accuracy.max() - accuracy[chosen] <= within + _NEAR).mean())
+        for one in seen:
+            chosen = (one.truth + shrink * one.error).argmax(1)
+            near.append((one.truth.max() - one.truth[chosen] <= asked.within + _NEAR).mean())
         return float(np.mean(near))
 
-    for_choice = _fewest(chance_at, chance)
-    both = None
-    if for_choice is not None and for_width <= MOST_QUESTIONS:
-        both = max(int(np.ceil(max(for_width, for_choice) - _NEAR)), 10)
+    for_width, for_choice = _fewest(narrow_at, 1.0), _fewest(chance_at, asked.chance)
+    both = None if for_width is None or for_choice is None else int(np.ceil(max(for_width, for_choice) - _NEAR))
     return Design(
-        n,
-        for_width if for_width <= MOST_QUESTIONS else None,
-        for_choice,
-        both,
-        None if both is None else both * n * models,
-        half_width,
-        chance_at(reference),
-    )
+        n, for_width, for_choice, both, None if both is None else both * n * asked.models,
+        law.half_width(asked.reference), chance_at(asked.reference), law.power,
+    )  # fmt: skip
 
 
 def _fewest(chance_at: Callable[[float], float], chance: float) -> float | None:
@@ -294,39 +419,7 @@ def _fewest(chance_at: Callable[[float], float], chance: float) -> float | None:
         return low
     if chance_at(high) < chance:
         return None
-    while high / low > 1.02:
-        middle = np.sqrt(low * high)
+    while high / low > 1.01:
+        middle = float(np.sqrt(low * high))
         low, high = (low, middle) if chance_at(middle) >= chance else (middle, high)
-    return float(high)
-
-
-def _check(
-    worlds: Sequence[World],
-    design: Design,
-    half_width: float,
-    reference: int,
-    cells: list[Cell],
-    best: int,
-    truth: Float[np.ndarray, "world pool"],
-    gains: Float[np.ndarray, " world"],
-    level: float,
-    target: Target,
-    within: float,
-    checks: int,
-    seed: int,
-    finished: Callable[[], None],
-) -> Check:
-    questions = min(design.questions or CHECKED_QUESTIONS, CHECKED_QUESTIONS)
-    widths, near, held = [], [], []
-    for i in range(checks):
-        at = i % len(worlds)
-        one = _pilot(worlds[at], design.samples, questions, cells, best, level, target, _seed(seed, 10_000, i))
-        widths.append(one.half_width)
-        near.append(truth[at].max() - truth[at, one.chosen] <= within + _NEAR)
-        held.append(one.lower <= gains[at] <= one.upper)
-        finished()
-    law = half_width * np.sqrt(reference / questions)
-    return Check(
-        questions, checks, float(np.sqrt(np.mean(np.square(widths)))), float(law), float(np.mean(near)),
-        float(np.mean(held)),
-    )  # fmt: skip
+    return high

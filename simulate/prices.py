@@ -68,6 +68,17 @@ class Prices:
     shared_prompt: bool = True
     """The prompt is read and billed once for the k samples of a question (one request with n = k)."""
 
+    def per_million(self, name: str) -> tuple[float, float] | None:
+        """Price of a million (prompt, completion) tokens of a pool's model, by token or else by GPU time."""
+        rate = self.models[name]
+        if rate.input is not None or rate.output is not None:
+            return rate.input or 0.0, rate.output or 0.0
+        if self.gpu_hour is None or rate.tokens_per_second is None:
+            return None
+        second = rate.gpus * self.gpu_hour / 3600
+        reading = second / rate.prompt_tokens_per_second if rate.prompt_tokens_per_second else 0.0
+        return 1e6 * reading, 1e6 * second / rate.tokens_per_second
+
 
 def read_prices(path: str | os.PathLike[str]) -> Prices:
     """Read a price table.

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from scipy.stats import norm
 
 from .answers import AnswerLog
 from .cells import Cell, address_columns
 from .errors import BadInput
 from .observing import Observed, observe
+from .scores import crps_normal
 
 REFUTED_Z = 2.576
 """A forecast is refuted when its typical cell misses by more than this many standard errors (1 in 100)."""
@@ -40,8 +40,8 @@ class Validation:
     """Accuracy on the answers, averaged exactly over ways to take k of them."""
     observed_se: Float[np.ndarray, " cell"]
     """Standard error of the observed accuracy as a measurement of what was forecast: the noise of the
-    answers alone where the questions are those forecast, and of the questions too where the forecast is
-    for more questions than the log has."""
+    answers alone where the log has as many questions as were forecast, and of the questions too where it
+    has fewer."""
     gain: Float[np.ndarray, " cell"]
     """Forecast gain over self-consistency of the best single model; nan where the forecast has none."""
     observed_gain: Float[np.ndarray, " cell"]
@@ -88,7 +88,7 @@ class Validation:
             "mae": float(np.abs(error).mean()),
             "bias": float(error.mean()),
             "coverage": float(self.inside.mean()),
-            "crps": float(_normal_crps(self.forecast, self.forecast_sd, self.observed).mean()),
+            "crps": float(crps_normal(self.forecast, self.forecast_sd, self.observed).mean()),
             "gain_mae": None if np.isnan(gain_error).all() else float(np.nanmean(gain_error)),
             "regret": None if self.recommended is None
             else float(self.observed.max() - self.observed[self.recommended]),
@@ -198,6 +198,15 @@ def validate(forecast: Mapping[str, Any] | Any, log: AnswerLog, *, seed: int = 0
     named = Cell(recommended.get("rule", ""), tuple(recommended.get("models", ())), recommended.get("samples", 0))
     shown = [cells[i] for i in kept]
     promised = target.get("questions") or len(seen.questions)
+    if len(seen.questions) < promised:
+        notes.append(
+            f"the log has {len(seen.questions)} of the {promised} questions forecast; which ones adds to the error"
+        )
+    if len(seen.questions) > promised and target["kind"] == "same":
+        notes.append(
+            f"the log has {len(seen.questions)} questions where the forecast is about the pilot's own {promised}: "
+            "drop the others, or forecast with --target new"
+        )
     _note_other_questions(content, log, notes)
     return Validation(
         cells=shown,
@@ -206,7 +215,7 @@ def validate(forecast: Mapping[str, Any] | Any, log: AnswerLog, *, seed: int = 0
         lower=said["lower"][kept],
         upper=said["upper"][kept],
         observed=seen.mean,
-        observed_se=_measurement_error(seen, target["kind"], promised),
+        observed_se=_measurement_error(seen, promised),
         gain=np.array([gains[i].get("mean", np.nan) for i in kept], float),
         observed_gain=seen.gain,
         recommended=shown.index(named) if named in shown else None,
@@ -236,13 +245,12 @@ def _reached(cells: list[Cell], log: AnswerLog, notes: list[str]) -> list[int]:
     return kept
 
 
-def _measurement_error(seen: Observed, kind: str, promised: int) -> Float[np.ndarray, " cell"]:
+def _measurement_error(seen: Observed, promised: int) -> Float[np.ndarray, " cell"]:
     """How far the observed figure may be from what was forecast, through answers and through questions.
 
-    A forecast for N new questions already holds the scatter of N questions; a log of fewer scatters more.
+    A forecast for N questions already holds their scatter (or knows them, where they are the pilot's own); a
+    log of n < N scatters more, by (1 - n/N) of the variance of a mean of n.
     """
-    if kind == "same":
-        return seen.noise
     short = max(0.0, 1.0 - len(seen.questions) / promised)
     return np.sqrt(seen.noise**2 + short * np.nan_to_num(seen.sd) ** 2)
 
@@ -252,15 +260,3 @@ def _note_other_questions(content: Mapping[str, Any], log: AnswerLog, notes: lis
     strange = sorted(set(log.tasks) - tasks)
     if tasks and strange:
         notes.append(f"the log has tasks the pilot had not: {', '.join(strange)}; the forecast was not made for them")
-
-
-def _normal_crps(
-    mean: Float[np.ndarray, " cell"], sd: Float[np.ndarray, " cell"], observed: Float[np.ndarray, " cell"]
-) -> Float[np.ndarray, " cell"]:
-    """CRPS of a normal forecast, sd (z (2 Phi(z) - 1) + 2 phi(z) - 1/sqrt(pi)).
-
-    Source: Gneiting and Raftery (2007), doi:10.1198/016214506000001437, equation 21.
-    """
-    sd = np.maximum(sd, 1e-9)
-    z = (observed - mean) / sd
-    return sd * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))

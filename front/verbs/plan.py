@@ -60,7 +60,7 @@ def command(source, prices, pilot, by, budget, within, samples, rules, pools, se
     from ..simulate.logfile import read_log
     from ..simulate.plan import plan
     from ..simulate.prices import read_prices
-    from ..terminal import note, write_json
+    from ..terminal import note, progress, write_json
 
     table = read_prices(prices) if prices else None
     if Path(source).suffix == ".json":
@@ -74,7 +74,9 @@ def command(source, prices, pilot, by, budget, within, samples, rules, pools, se
 
         log = read_log(source)
         wanted, chosen = parse_samples(samples), parse_pools(pools)
-        posterior = calibrate(log, seed=seed)
+        with progress("calibrating", 100) as bar:
+            told = bar.task_ids[0]
+            posterior = calibrate(log, seed=seed, progress=lambda done: bar.update(told, completed=100 * done))
         content = forecast(posterior, wanted, tuple(parse_rules(rules)), chosen, seed=seed).to_json()
         # the honest rival of a pool is its best member with as many samples as the whole pool draws
         sizes = {len(pool) for pool in chosen} if chosen else range(2, len(log.models) + 1)
@@ -105,12 +107,13 @@ def _show(result) -> None:
     unit = result.currency if result.unit == "money" else result.unit
     # money of one question is a tiny number; of a thousand it is one people know
     scale, per = (1000, "1,000 questions") if result.unit == "money" else (1, "question")
+    waits = any(result.costs[i].latency_s is not None for i in order)
     rows = []
     for i in order:
         cell, same = result.cells[i], result.same_compute[i]
-        gain = "-"
-        if same is not None:
-            gain = f"{100 * (result.mean[i] - same.accuracy):+.1f}" + "~" * same.interpolated
+        gain = "-" if same is None else f"{100 * (result.mean[i] - same.accuracy):+.1f}" + "~" * same.interpolated
+        others = result.random_pool[i]
+        wait = result.costs[i].latency_s
         mark = "*" if i == result.recommended else ""
         rows.append(
             (
@@ -121,13 +124,16 @@ def _show(result) -> None:
                 points(result.mean[i]),
                 f"±{50 * (result.upper[i] - result.lower[i]):.1f}",
                 gain,
+                "-" if others is None else f"{100 * (result.mean[i] - others.accuracy):+.1f}",
+                *([] if not waits else ["-" if wait is None else figure(wait)]),
             )
         )
     table(
         f"Efficient cells of {len(result.cells)}: cost in {unit} a {per}, accuracy in percent",
-        ["models", "rule", "k", "cost", "acc", "", "gain"],
+        ["models", "rule", "k", "cost", "acc", "", "alone", "random", *(["wait s"] if waits else [])],
         rows,
-        caption="gain: over the best single model with as many samples in all (~ interpolated). *: recommended.",
+        caption="alone: gain over the best single model with as many samples in all (~ interpolated). "
+        "random: over the mean of all pools of its size. *: recommended.",
     )
     chosen = result.cells[result.recommended]
     note(f"recommended: {'+'.join(chosen.models)} by {chosen.rule}, k = {chosen.samples}: {result.why}")

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxcast.cli import cli
-from muxcast.simulate.cost import Usage
+from muxcast.simulate.cost import Usage, usage_of
 from muxcast.simulate.errors import BadInput
+from muxcast.simulate.logfile import write_log
 from muxcast.simulate.plan import pareto_front, plan
 from muxcast.simulate.prices import prices_from
+from muxcast.simulate.ready_worlds import world_named
 
 MODELS = ("a", "b", "c")
 TOP = {"a": 0.70, "b": 0.66, "c": 0.50}
@@ -169,3 +171,99 @@ def test_the_verb_writes_a_plan_and_prints_the_front(tmp_path):
     costs = [row["cost"] for row in front]
     means = [row["accuracy"]["mean"] for row in front]
     assert [m for _, m in sorted(zip(costs, means, strict=True))] == sorted(means)
+
+
+HAND = {"a": {1: 0.60, 2: 0.62, 4: 0.66, 8: 0.68}, "b": {1: 0.55, 2: 0.56, 4: 0.60, 8: 0.61}}
+PAIR = {1: 0.62, 2: 0.66, 4: 0.70, 8: 0.715}
+PROMPT, COMPLETION = {"a": 100, "b": 80}, {"a": 200, "b": 300}
+
+
+def hand_forecast():
+    """Two models and their pair; prompts of 100 and 80 tokens, completions of 200 and 300; 100 questions."""
+
+    def cell(rule, models, k, mean):
+        tokens = sum(PROMPT[m] + k * COMPLETION[m] for m in models)
+        interval = {"mean": mean, "sd": 0.01, "lower": mean - 0.0165, "upper": mean + 0.0165}
+        return {"rule": rule, "models": models, "samples": k, "accuracy": interval, "tokens_per_question": tokens}
+
+    cells = [cell("self-consistency", [m], k, mean) for m, curve in HAND.items() for k, mean in curve.items()]
+    cells += [cell("mux", ["a", "b"], k, mean) for k, mean in PAIR.items()]
+    target = {"kind": "same", "questions": 100}
+    return {"format": "muxcast-forecast", "version": 1, "level": 0.9, "target": target, "cells": cells}
+
+
+def planned(tmp_path, prices):
+    (tmp_path / "f.json").write_text(json.dumps(hand_forecast()))
+    (tmp_path / "p.toml").write_text(prices)
+    call = ["plan", str(tmp_path / "f.json"), "--prices", str(tmp_path / "p.toml"), "--json", "-"]
+    told = CliRunner().invoke(cli, call, catch_exceptions=False)
+    assert told.exit_code == 0
+    return json.loads(told.stdout)
+
+
+def pair_at_4(written):
+    return next(row for row in written["cells"] if row["models"] == ["a", "b"] and row["samples"] == 4)
+
+
+def test_money_by_hand(tmp_path):
+    written = planned(
+        tmp_path,
+        "[models.a]\ninput = 0.5\noutput = 1.0\n[models.b]\ninput = 1.0\noutput = 2.0\n"
+        "[larger.big]\naccuracy = 0.69\ninput = 3.0\noutput = 6.0\nprompt_tokens = 100\ncompletion_tokens = 400\n",
+    )
+    row = pair_at_4(written)
+    # prompts once: 100 x 0.5 + 80 x 1; completions: 800 x 1 + 1200 x 2
+    assert row["money_per_question"] == pytest.approx((50 + 80 + 800 + 2400) / 1e6)
+    assert row["tokens_per_question"] == 100 + 800 + 80 + 1200
+    # 8 samples of a are forecast at 68; they cost 1.65 a thousand, b's best is no better
+    assert row["baselines"]["same_compute"] == pytest.approx(
+        {"model": "a", "samples": 8, "accuracy": 0.68, "interpolated": False, "gain": 0.02}
+    )
+    [big] = written["break_even"]
+    assert big["cost"] == pytest.approx((100 * 3 + 400 * 6) / 1e6)
+    assert big["cell"] == {"rule": "mux", "models": ["a", "b"], "samples": 4}
+    assert big["ratio"] == pytest.approx(2700 / 3330)
+    # one point above with sd 1 point: Phi(1)
+    assert big["probability"] == pytest.approx(0.8413, abs=1e-4)
+
+
+def test_gpu_seconds_loads_and_waiting_by_hand(tmp_path):
+    written = planned(
+        tmp_path,
+        "gpu_hour = 3.6\none_gpu = true\nswitch_seconds = 30\n"
+        "[models.a]\ntokens_per_second = 1000\nprompt_tokens_per_second = 10000\n"
+        "stream_tokens_per_second = 50\nfirst_token_seconds = 0.1\n"
+        "[models.b]\ntokens_per_second = 500\nprompt_tokens_per_second = 5000\nstream_tokens_per_second = 25\n",
+    )
+    row = pair_at_4(written)
+    # a: 100/10000 + 800/1000; b: 80/5000 + 1200/500; two loads of 30 s for 100 questions
+    seconds = 0.01 + 0.8 + 0.016 + 2.4 + 2 * 30 / 100
+    assert row["gpu_seconds_per_question"] == pytest.approx(seconds)
+    assert row["money_per_question"] == pytest.approx(seconds * 3.6 / 3600)
+    # one after the other: 0.1 + 200/50, then 300/25 (lengths known to be equal, so the longest of 4 is the mean)
+    assert row["latency_s"] == pytest.approx(4.1 + 12)
+    single = next(row for row in written["cells"] if row["models"] == ["a"] and row["samples"] == 4)
+    assert single["gpu_seconds_per_question"] == pytest.approx(0.81)
+
+
+def test_forecast_takes_the_same_price_table_as_plan(tmp_path):
+    log = world_named("correlated", 0, 30, 2).log(2, 0)
+    write_log(log, tmp_path / "pilot.parquet")
+    (tmp_path / "p.toml").write_text("[models.slm-1]\ninput = 1.0\noutput = 2.0\n[models.slm-2]\noutput = 5.0\n")
+    (tmp_path / "p.json").write_text(json.dumps({"slm-1": [1.0, 2.0], "slm-2": [0.0, 5.0]}))
+    call = ["forecast", str(tmp_path / "pilot.parquet"), "--samples", "1,3", "--rules", "mux", "--json", "-"]
+    written = []
+    for table in ("p.toml", "p.json"):
+        told = CliRunner().invoke(cli, [*call, "--prices", str(tmp_path / table)], catch_exceptions=False)
+        written.append(json.loads(told.stdout)["cells"])
+    assert written[0] == written[1]
+    both = next(cell for cell in written[0] if len(cell["models"]) == 2 and cell["samples"] == 3)
+    use = usage_of(log)
+    expected = use["slm-1"].prompt_tokens + 3 * 2 * use["slm-1"].completion_tokens
+    expected += 3 * 5 * use["slm-2"].completion_tokens
+    assert both["money_per_question"] == pytest.approx(expected / 1e6)
+    (tmp_path / "few.json").write_text(json.dumps({"slm-1": [1.0, 2.0]}))
+    (tmp_path / "bad.json").write_text("[1]")
+    for table, message in (("few.json", "no price for model 'slm-2'"), ("bad.json", "not a price table")):
+        refused = CliRunner().invoke(cli, [*call, "--prices", str(tmp_path / table)])
+        assert message in str(refused.exception)
