@@ -46,8 +46,9 @@ class Settings(NamedTuple):
 
     factors: int = 2
     """Dimension of f."""
-    lumps: int = 3
-    """Components of the mixture that f is drawn from."""
+    lumps: int = 4
+    """Components of the mixture that f is drawn from; where there are several, the last one is wide and fixed, a
+    place for questions unlike any in the pilot."""
     chains: int = 4
     """Independent chains, run side by side."""
     warmup: int = 300
@@ -142,6 +143,7 @@ def fit_difficulty(
 _MEAN_CENTRE, _MEAN_SPREAD = np.array([-4.0, 0.5]), np.array([2.5, 2.0])
 _LOAD_CENTRE, _LOAD_SPREAD = np.array([0.0, 1.5]), np.array([1.0, 1.0])
 _LOG_SIGMA_SPREAD = 0.4
+_OPEN_WIDTH = 4.0
 _OWN_PRIOR = np.array([2.0, 4.0, 1.0, 1.0])
 
 
@@ -366,6 +368,8 @@ class _Sampler:
         self.centres = total / self.widths / precision + self.rng.standard_normal(total.shape) / np.sqrt(precision)
         square = np.einsum("cql,cqlr->clr", inside, np.square(self.f[:, :, None] - self.centres[:, None]))
         self.widths = _inverse_gamma(self.rng, 3 + size / 2, 1.5 + square / 2)
+        if self.L > 1:
+            self.centres[:, -1], self.widths[:, -1] = 0.0, _OPEN_WIDTH
 
 
 def _inverse_gamma(rng: np.random.Generator, shape, scale):

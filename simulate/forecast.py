@@ -139,6 +139,7 @@ class Forecast:
     def to_json(self) -> dict[str, Any]:
         """The forecast as a dictionary in the format ``muxcast-forecast``."""
         from .choosing import choose
+        from .intervals import meanings
 
         pilot = self.posterior.pilot
         cells = []
@@ -168,6 +169,7 @@ class Forecast:
                 "samples": pilot.samples,
             },
             "target": {"kind": self.target, "questions": self.questions},
+            "intervals": meanings(self),
             "tie_break_accuracy": {name: pilot.accuracy[name] for name in tie_break_order(pilot.accuracy)},
             "model": self.posterior.model,
             "diagnostics": self.posterior.diagnostics,

@@ -50,7 +50,7 @@ def command(pilots, samples, rules, pools, target, questions, level, prices, mod
     from ..simulate.choosing import cell_costs
     from ..simulate.errors import BadInput
     from ..simulate.forecast import forecast
-    from ..simulate.intervals import cell_named, differences, meanings
+    from ..simulate.intervals import cell_named, differences
     from ..simulate.logfile import read_log
     from ..terminal import note, progress, write_json
 
@@ -79,7 +79,7 @@ def command(pilots, samples, rules, pools, target, questions, level, prices, mod
         )
     for remark in result.notes:
         note(f"note: {remark}")
-    content = {**result.to_json(), "intervals": meanings(result)}
+    content = result.to_json()
     if price_table:
         for cell, money in zip(content["cells"], cell_costs(result), strict=True):
             cell["money_per_question"] = float(money) if log.tokens() is not None else None
