@@ -74,7 +74,7 @@ def usage_in(forecast: Mapping[str, Any]) -> dict[str, Usage]:
     """
     points: dict[str, dict[int, float]] = {}
     for row in forecast["cells"]:
-        if len(row["models"]) == 1 and row.get("tokens_per_question") is not None:
+        if len(row["models"]) == 1 and row.get("tokens_per_question") is not None and "drawn" not in row:
             points.setdefault(row["models"][0], {})[int(row["samples"])] = float(row["tokens_per_question"])
     found = {}
     for name, curve in points.items():

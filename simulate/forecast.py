@@ -143,7 +143,8 @@ class Forecast:
 
         pilot = self.posterior.pilot
         cells = []
-        for row, cell in zip(self.to_frame().to_dict("records"), self.cells, strict=True):
+        for row, cell, drawn in zip(self.to_frame().to_dict("records"), self.cells, self.drawn, strict=True):
+            early = {"drawn": dict(zip(cell.models, drawn, strict=True))} if min(drawn) < cell.samples else {}
             gain = {name: float(row[f"gain_{name}"]) for name in ("mean", "sd", "lower", "upper")}
             cells.append(
                 {
@@ -154,6 +155,7 @@ class Forecast:
                     "run": {"lower": float(row["run_lower"]), "upper": float(row["run_upper"])},
                     "gain": {"over": SINGLE, "model": row["gain_model"], **gain},
                     "samples_per_question": float(row["samples_per_question"]),
+                    **early,
                     "tokens_per_question": None if pilot.tokens is None else row["tokens_per_question"],
                 }
             )

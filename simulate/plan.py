@@ -173,7 +173,6 @@ def plan(
     by: str | None = None,
     budget: float | None = None,
     within: float = 0.005,
-    draws: Mapping[Cell, Mapping[str, float]] | None = None,
 ) -> Plan:
     """Cost every cell of a forecast and find what is worth buying.
 
@@ -184,16 +183,18 @@ def plan(
         by: unit of cost (money, gpu_seconds, tokens, samples); default the most telling that is known.
         budget: most that one question may cost, in that unit.
         within: accuracy (0 to 1) below the best that is not worth paying for.
-        draws: expected samples per model of cells whose rule stops early.
     Raises:
         BadInput: a malformed forecast, a unit that is not known for all cells, a price table that
             leaves a model out, or a budget below the cheapest cell.
     """
     content = forecast if isinstance(forecast, Mapping) else forecast.to_json()
-    cells, figures, level, questions = _read(content)
+    cells, figures, drawn, level, questions = _read(content)
     usage, notes = dict(usage or {}), []
     _check_prices(prices, cells)
-    costs = [cost_of(cell, usage, prices, questions=questions, draws=(draws or {}).get(cell)) for cell in cells]
+    costs = [
+        cost_of(cell, usage, prices, questions=questions, draws=draws)
+        for cell, draws in zip(cells, drawn, strict=True)
+    ]
     unit = unit_of(costs, by)
     _note_unit(unit, by, prices, notes)
     cost = np.array([one.by(unit) for one in costs], float)
@@ -234,7 +235,10 @@ def pareto_front(cost: Float[np.ndarray, " cell"], value: Float[np.ndarray, " ce
     return kept
 
 
-def _read(content: Mapping[str, Any]) -> tuple[list[Cell], dict[str, np.ndarray], float, int]:
+def _read(
+    content: Mapping[str, Any],
+) -> tuple[list[Cell], dict[str, np.ndarray], list[dict[str, float] | None], float, int]:
+    """Cells, their figures, the samples drawn by rules that stop early, the level and the number of questions."""
     try:
         rows = content["cells"]
         single = {(row["models"][0], row["samples"]) for row in rows if row["rule"] == SINGLE}
@@ -247,12 +251,15 @@ def _read(content: Mapping[str, Any]) -> tuple[list[Cell], dict[str, np.ndarray]
         figures = {
             name: np.array([row["accuracy"][name] for row in rows], float) for name in ("mean", "sd", "lower", "upper")
         }
+        drawn = [
+            {name: float(row["drawn"][name]) for name in row["models"]} if row.get("drawn") else None for row in rows
+        ]
         questions = int((content.get("target") or {}).get("questions") or 1)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"the forecast lacks or garbles field {error}; write it again with `muxcast forecast`") from None
     if not cells:
         raise BadInput("the forecast has no cells; forecast some pools first")
-    return cells, figures, float(content.get("level", 0.9)), questions
+    return cells, figures, drawn, float(content.get("level", 0.9)), questions
 
 
 def _check_prices(prices: Prices | None, cells: list[Cell]) -> None:

@@ -146,6 +146,9 @@ def test_rules_that_stop_early_are_forecast_to_cost_less(posterior: Posterior) -
         assert 1 <= frame.samples_per_question[rule] < 6 * len(MODELS)
     mux, cascade = (made.drawn[[cell.rule for cell in made.cells].index(rule)] for rule in ("mux", "cascade"))
     assert mux == [6.0] * len(MODELS)
+    written = {cell["rule"]: cell for cell in made.to_json()["cells"]}
+    assert "drawn" not in written["mux"]
+    assert list(written["cascade"]["drawn"].values()) == cascade
     # the cascade asks the preferred model of every question and the others only where it was in doubt
     assert cascade[0] == max(cascade) and cascade[-1] < cascade[0]
 

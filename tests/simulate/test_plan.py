@@ -67,6 +67,19 @@ def test_the_front_holds_exactly_the_cells_nothing_dominates(points):
         assert front[twins].sum() == (0 if better else 1)
 
 
+def test_a_rule_that_stops_early_pays_for_what_it_is_forecast_to_draw():
+    content = forecast()
+    like = next(cell for cell in content["cells"] if cell["models"] == ["a", "b"] and cell["samples"] == 8)
+    content["cells"].append({**like, "rule": "cascade", "drawn": {"a": 3.0, "b": 0.5}})
+    result = plan(content, USAGE, by="samples")
+    costs = {
+        cell.rule: cost for cell, cost in zip(result.cells, result.costs, strict=True) if cell[1:] == (("a", "b"), 8)
+    }
+    assert costs["mux"].samples == 16 and costs["cascade"].samples == 3.5
+    # 100 prompt and 200 completion tokens; b is asked on at most half of the questions
+    assert costs["cascade"].tokens == pytest.approx(100 + 3 * 200 + 0.5 * (100 + 200))
+
+
 def test_single_models_with_the_pools_total_samples_are_the_baseline():
     result = plan(forecast(), USAGE)
     i = next(i for i, cell in enumerate(result.cells) if cell.models == ("a", "b") and cell.samples == 4)
