@@ -192,8 +192,7 @@ def plan(
     usage, notes = dict(usage or {}), []
     _check_prices(prices, cells)
     costs = [
-        cost_of(cell, usage, prices, questions=questions, draws=draws)
-        for cell, draws in zip(cells, drawn, strict=True)
+        cost_of(cell, usage, prices, questions=questions, draws=draws) for cell, draws in zip(cells, drawn, strict=True)
     ]
     unit = unit_of(costs, by)
     _note_unit(unit, by, prices, notes)
