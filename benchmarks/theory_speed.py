@@ -163,7 +163,7 @@ class Simulated(NamedTuple):
             share.ravel().astype(np.float32),
             other.ravel().astype(np.int32),
             start,
-            chances.shape,  # type: ignore[arg-type]
+            chances.shape,
         )
 
     def run(self, rng: np.random.Generator, k: int) -> float:

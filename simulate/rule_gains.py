@@ -198,7 +198,7 @@ def _mux_of_worlds(posterior: Posterior, world: Population, samples: int) -> Flo
 
 def _mux_of_laws(sweep) -> Float[np.ndarray, "samples question"]:
     """From laws ``question model samples m``, models in tie-break order."""
-    by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep))  # type: ignore[arg-type]
+    by_model = ModeLaw(*(np.moveaxis(np.asarray(part), 1, 0) for part in sweep))
     return np.asarray(mux_accuracy(by_model)).T
 
 
