@@ -24,8 +24,8 @@ from jaxtyping import Float, Int
 
 from .polya_gamma import polya_gamma
 
-OWN_SCALES = np.array([0.1, 1.0, 4.0, 25.0])
-"""Variance multipliers u of the scale mixture: near the common line, ordinary, outlying, all but certain."""
+OWN_SCALES = np.array([0.1, 1.0, 4.0, 25.0, 200.0])
+"""Variance multipliers u of the scale mixture: near the common line, ordinary, outlying, far out, all but certain."""
 
 
 class Channels(NamedTuple):
@@ -144,7 +144,8 @@ _MEAN_CENTRE, _MEAN_SPREAD = np.array([-4.0, 0.5]), np.array([2.5, 2.0])
 _LOAD_CENTRE, _LOAD_SPREAD = np.array([0.0, 1.5]), np.array([1.0, 1.0])
 _LOG_SIGMA_SPREAD = 0.4
 _OPEN_WIDTH = 4.0
-_OWN_PRIOR = np.array([2.0, 4.0, 1.0, 1.0])
+_OWN_PRIOR = np.array([[4.0, 6.0, 1.0, 0.2, 0.1], [2.0, 6.0, 1.0, 0.5, 0.5]])
+"""Pairs that every scale is taken to have been seen on: a model that always blanks on one question is rare."""
 
 
 class _Sampler:
@@ -210,14 +211,16 @@ class _Sampler:
         self.omega = polya_gamma(self.rng, self.n, self.eta)
         self.draw_factors()
         if self.held:
-            self.draw_logits()
+            self.set_mean()
             self.draw_own_scales()
+            self.draw_logits()
             self.draw_lumps()
             return
         self.draw_lines()
+        self.set_mean()
         self.draw_spread()
-        self.draw_logits()
         self.draw_own_scales()
+        self.draw_logits()
         self.draw_pooling()
         self.draw_lumps()
         self.count += 1
@@ -276,18 +279,26 @@ class _Sampler:
         if self.T == 1:
             self.base = self.lines[:, 0]
 
+    def set_mean(self) -> None:
+        """The common line at every question; nothing random."""
+        lines = self._by_question(self.lines)
+        self.mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
+
+    def _fit(
+        self, var: Float[np.ndarray, "chain question channel option"]
+    ) -> Float[np.ndarray, "chain question channel option"]:
+        """Log density of the augmented observations, eta integrated out, at variances of its own part."""
+        omega, kappa, mean = self.omega[..., None], self.kappa[..., None], self.mean[..., None]
+        noise = 1 + var * omega
+        # -1/2 log(noise) - 1/2 w (z - mean)^2, constants dropped; written so that omega = 0 is allowed
+        return 0.5 * ((kappa**2 * var - omega * mean**2 + 2 * kappa * mean) / noise - np.log(noise))
+
     def draw_spread(self) -> None:
         """Metropolis on log sigma with eta integrated out; the step adapts during warm-up only."""
-        lines = self._by_question(self.lines)
-        mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
         centre = self.log_sigma_base[:, self.kind][:, None]
 
         def log_density(log_sigma):
-            var = self._by_question(np.exp(2 * log_sigma)) * self.u
-            noise = 1 + var * self.omega
-            # -1/2 log(noise) - 1/2 w (z - mean)^2, constants dropped; written so that omega = 0 is allowed
-            fit = -0.5 * np.log(noise) - 0.5 * (self.omega * mean**2 - 2 * self.kappa * mean) / noise
-            fit += 0.5 * self.kappa**2 * var / noise
+            fit = self._fit((self._by_question(np.exp(2 * log_sigma)) * self.u)[..., None])[..., 0]
             return np.einsum("cqj,qt->ctj", fit, self.member, optimize=True) - 0.5 * np.square(
                 (log_sigma - centre) / _LOG_SIGMA_SPREAD
             )
@@ -307,8 +318,6 @@ class _Sampler:
         self.log_sigma_base = total / precision + self.rng.standard_normal(total.shape) / np.sqrt(precision)
 
     def draw_logits(self) -> None:
-        lines = self._by_question(self.lines)
-        self.mean = lines[..., 0] + np.einsum("cqjr,cqr->cqj", lines[..., 1:], self.f)
         prior = self._by_question(np.exp(-2 * self.log_sigma)) / self.u
         precision = prior + self.omega
         self.eta = (prior * self.mean + self.kappa) / precision + self.rng.standard_normal(precision.shape) / np.sqrt(
@@ -316,17 +325,16 @@ class _Sampler:
         )
 
     def draw_own_scales(self) -> None:
-        square = np.square(self.eta - self.mean) * self._by_question(np.exp(-2 * self.log_sigma))
-        own = self.own[:, self.kind][:, None]
-        log_weight = np.log(own) - 0.5 * np.log(OWN_SCALES) - 0.5 * square[..., None] / OWN_SCALES
+        """Which scale every own part has, with eta integrated out, and how common the scales are."""
+        var = self._by_question(np.exp(2 * self.log_sigma))[..., None] * OWN_SCALES
+        log_weight = np.log(self.own[:, self.kind][:, None]) + self._fit(var)
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
         if self.held:
             return
-        tally = np.einsum(
-            "cqjs,jk->cks", (which[..., None] == np.arange(len(OWN_SCALES))), self.families, optimize=True
-        )
+        inside = (which[..., None] == np.arange(len(OWN_SCALES))).astype(float)  # einsum adds truth values by "or"
+        tally = np.einsum("cqjs,jk->cks", inside, self.families, optimize=True)
         draws = self.rng.standard_gamma(tally + _OWN_PRIOR) + 1e-9
         self.own = draws / draws.sum(-1, keepdims=True)
 

@@ -9,7 +9,7 @@ from scipy.special import expit
 from muxcast.simulate.answers import AnswerLog
 from muxcast.simulate.calibration import calibrate
 from muxcast.simulate.diagnostics import effective_draws, split_r_hat
-from muxcast.simulate.difficulty import Channels, Settings, fit_difficulty
+from muxcast.simulate.difficulty import OWN_SCALES, Channels, Settings, fit_difficulty
 from muxcast.simulate.distractors import WrongAnswers, dirichlet, fit_distractors
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.polya_gamma import polya_gamma
@@ -102,6 +102,20 @@ def test_population_held_fixed_does_not_move(posterior: Posterior) -> None:
     held = fit_difficulty(data, np.random.default_rng(1), settings, known=free)
     assert np.array_equal(held.lines[0], held.lines[4])
     assert np.array_equal(held.lines[0], free.lines[0])
+
+
+def test_it_learns_how_many_pairs_are_all_but_certain() -> None:
+    rng = np.random.default_rng(0)
+    tame = rng.normal(0, 1, (150, 1)) + rng.normal(0, 0.5, (150, 4))
+    wild = np.where(rng.random(tame.shape) < 0.3, rng.choice([-12.0, 12.0], tame.shape), tame)
+    settings = Settings(chains=2, warmup=150, sweeps=150, keep=50)
+    beyond = []
+    for logits in (tame, wild):
+        hits = rng.binomial(16, expit(logits)).astype(float)
+        data = Channels(np.full(hits.shape, 16.0), hits, np.ones(4, int), np.zeros(150, int))
+        own = fit_difficulty(data, np.random.default_rng(1), settings).own[:, 1]
+        beyond.append(own[:, OWN_SCALES >= 25].sum(-1).mean())
+    assert beyond[0] < 0.1 < 0.2 < beyond[1]
 
 
 def test_one_model_one_sample_works() -> None:
