@@ -19,8 +19,9 @@ import numpy as np
 
 from muxcast.simulate.atomic import write_text
 from muxcast.simulate.calibration import calibrate
-from muxcast.simulate.pilot_size import LARGE, checked_pilot, pilot_size
+from muxcast.simulate.pilot_size import LARGE, pilot_size
 from muxcast.simulate.ready_worlds import world_named
+from muxcast.simulate.simulated_pilot import checked_pilot
 from muxcast.simulate.worlds import worlds_of
 
 RESULT = Path(__file__).parent / "results" / "pilot_size_promise.json"

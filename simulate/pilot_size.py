@@ -13,22 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from .calibration import calibrate
-from .cells import SINGLE, Cell, pools_in_order, tie_break_order
+from .cells import Cell, pools_in_order, tie_break_order
 from .errors import BadInput
-from .forecast import denoised, forecast
-from .pool_accuracy import cell_accuracy
-from .posterior import Population, Target
+from .posterior import Target
+from .simulated_pilot import NEAR, SimulatedPilot, best_single, simulated_pilot, true_accuracy
 from .worlds import World
 
 LARGE = 2000
 """Questions of a world whose mean accuracy counts as the population's."""
-TARGET = 1000
-"""New questions of each of two forecasts, whose difference tells how much of the spread is theirs."""
-DRAWS = 200
-"""Posterior draws of each."""
 MOST_QUESTIONS = 100_000
 """Pilots of more questions than this are reported as out of reach."""
 STEP = 4
@@ -39,7 +32,6 @@ ROUNDS = 3
 """At most this many sizes are recommended and checked, each larger than the last."""
 SLACK = 1.1
 """A checked half-width of up to this many times the asked one passes: one pilot's scatters by more."""
-_NEAR = 1e-9
 
 
 class Design(NamedTuple):
@@ -123,28 +115,6 @@ class PilotSize:
             "check": None if self.check is None else self.check._asdict(),
             "notes": self.notes,
         }
-
-
-class SimulatedPilot(NamedTuple):
-    """What one simulated pilot's forecast leaves open, and the truth it is about."""
-
-    half_width: float
-    """Half-width of the gain's interval."""
-    lower: float
-    upper: float
-    """The gain's interval."""
-    error: Float[np.ndarray, "draw pool"]
-    """Posterior draws of the pools' accuracies around their means."""
-    chosen: int
-    """Pool of highest forecast accuracy."""
-    truth: Float[np.ndarray, " pool"]
-    """The pools' true accuracies on the target questions."""
-    gain: float
-    """The true gain there."""
-
-    def near_best(self, within: float) -> bool:
-        """Whether the chosen pool's true accuracy is within ``within`` of the best one's."""
-        return bool(self.truth.max() - self.truth[self.chosen] <= within + _NEAR)
 
 
 class _Law(NamedTuple):
@@ -232,12 +202,12 @@ def pilot_size(
     names = worlds[0].models
     order = tie_break_order(dict(zip(names, np.mean([world.accuracy for world in worlds], 0), strict=True)))
     cells = [Cell("mux", pool, samples) for pool in pools_in_order(order, pools)]
-    truth = np.array([_true_accuracy(world, cells) for world in worlds])
+    truth = np.array([true_accuracy(world, cells) for world in worlds])
     larger = [i for i, cell in enumerate(cells) if len(cell.models) > 1]
     if not larger:
         raise BadInput("pilot size: no pool of two models or more to gain anything; name one in --pools")
     best = larger[int(truth.mean(0)[larger].argmax())]
-    gains = np.array([truth[i, best] - _best_single(world, cells[best]) for i, world in enumerate(worlds)])
+    gains = np.array([truth[i, best] - best_single(world, cells[best]) for i, world in enumerate(worlds)])
     # big pilots take longer, about in proportion
     weight = {questions: 1 + questions / 300 for questions in (reference, STEP * reference)}
     jobs, done = len(per_question) * len(worlds) * sum(weight.values()) + checks * 5, 0.0
@@ -250,7 +220,7 @@ def pilot_size(
 
     def simulate(at: int, n: int, questions: int, *key: int) -> SimulatedPilot:
         one = _seed(seed, n, at, *key)
-        seen = _pilot(worlds[at], n, questions, cells, best, level, target, one)
+        seen = simulated_pilot(worlds[at], n, questions, cells, best, level, target, one)
         finished(weight.get(questions, 5))
         return seen
 
@@ -316,80 +286,6 @@ def _seed(seed: int, *more: int) -> int:
     return int(np.random.SeedSequence((seed, *more)).generate_state(1)[0])
 
 
-def _true_accuracy(world: World, cells: list[Cell]) -> Float[np.ndarray, " cell"]:
-    one = Population(world.p[None], world.blank[None], np.zeros((1, len(world.p)), int))
-    return cell_accuracy([one], cells, world.models, np.random.default_rng(0))[0, 0]
-
-
-def _best_single(world: World, pool: Cell) -> float:
-    return float(_true_accuracy(world, [Cell(SINGLE, (name,), pool.samples) for name in pool.models]).max())
-
-
-def checked_pilot(
-    world: World,
-    n: int,
-    questions: int,
-    models: Sequence[str],
-    *,
-    samples: int = 4,
-    level: float = 0.9,
-    target: Target = "new",
-    seed: int = 0,
-) -> SimulatedPilot:
-    """One pilot of ``questions`` questions with ``n`` samples each, drawn from ``world`` and forecast.
-
-    Args:
-        world: the truth.
-        n: pilot samples per question and model.
-        questions: questions of the pilot.
-        models: the pool whose gain is meant; all pools of the world's models are chosen among.
-        samples: k of the plan.
-        level: probability of the interval.
-        target: "new": the gain on the population. "same": on the pilot's questions.
-        seed: of the pilot and its forecast.
-    """
-    order = tie_break_order(dict(zip(world.models, world.accuracy, strict=True)))
-    cells = [Cell("mux", pool, samples) for pool in pools_in_order(order, None)]
-    best = next(i for i, cell in enumerate(cells) if set(cell.models) == set(models))
-    return _pilot(world, n, questions, cells, best, level, target, seed)
-
-
-def _pilot(
-    world: World, n: int, questions: int, cells: list[Cell], best: int, level: float, target: Target, seed: int
-) -> SimulatedPilot:
-    # the first questions of a larger pilot are those of a smaller: what differs is their number
-    drawn = world.resample(questions, seed)
-    asked = world if target == "new" else drawn
-    posterior = calibrate(drawn.log(n, seed), seed=seed)
-    found = [
-        forecast(
-            posterior, [cells[0].samples], ("mux",), [cell.models for cell in cells],
-            target=target, questions=TARGET if target == "new" else None, level=level, seed=half, draws=DRAWS,
-        )
-        for half in ((seed, seed + 1) if target == "new" else (seed,))
-    ]  # fmt: skip
-    # the pilot's own tie-break may order pools differently: match them as sets
-    place = {frozenset(cell.models): i for i, cell in enumerate(found[0].cells)}
-    at = [place[frozenset(cell.models)] for cell in cells]
-    draws = _of_population([one.accuracy[:, at] for one in found])
-    over = found[0].baseline[at[best]]
-    gain = _of_population([one.accuracy[:, at[best]] - one.singles.mean(0)[:, over] for one in found])
-    lower, upper = found[0].interval(gain)
-    truth = _true_accuracy(asked, cells)
-    return SimulatedPilot(
-        float(upper - lower) / 2, float(lower), float(upper), draws - draws.mean(0), int(draws.mean(0).argmax()),
-        truth, float(truth[best] - _best_single(asked, cells[best])),
-    )  # fmt: skip
-
-
-def _of_population(halves: list[np.ndarray]) -> np.ndarray:
-    """Draws of a figure of the population, from its values on two sets of new questions of the same draws.
-
-    The sets differ by the sampling of questions alone, which is thereby known and taken out.
-    """
-    return denoised(np.stack(halves)) if len(halves) > 1 else halves[0]
-
-
 def _design(n: int, law: _Law, seen: list[SimulatedPilot], asked: _Asked) -> Design:
     """What ``n`` samples a question need, from the law and the joint errors of its larger pilots."""
 
@@ -401,11 +297,11 @@ def _design(n: int, law: _Law, seen: list[SimulatedPilot], asked: _Asked) -> Des
         near = []
         for one in seen:
             chosen = (one.truth + shrink * one.error).argmax(1)
-            near.append((one.truth.max() - one.truth[chosen] <= asked.within + _NEAR).mean())
+            near.append((one.truth.max() - one.truth[chosen] <= asked.within + NEAR).mean())
         return float(np.mean(near))
 
     for_width, for_choice = _fewest(narrow_at, 1.0), _fewest(chance_at, asked.chance)
-    both = None if for_width is None or for_choice is None else int(np.ceil(max(for_width, for_choice) - _NEAR))
+    both = None if for_width is None or for_choice is None else int(np.ceil(max(for_width, for_choice) - NEAR))
     return Design(
         n, for_width, for_choice, both, None if both is None else both * n * asked.models,
         law.half_width(asked.reference), chance_at(asked.reference), law.power,

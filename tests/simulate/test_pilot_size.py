@@ -10,15 +10,14 @@ from muxcast.cli import cli
 from muxcast.simulate.errors import BadInput
 from muxcast.simulate.pilot_size import (
     MOST_QUESTIONS,
-    SimulatedPilot,
     _Asked,
     _design,
     _fewest,
     _Law,
-    _of_population,
     pilot_size,
 )
 from muxcast.simulate.ready_worlds import world_named
+from muxcast.simulate.simulated_pilot import SimulatedPilot, _of_population
 
 ASKED = _Asked(0.01, 0.95, 0.005, 100, 5)
 HALF = _Law((100, 400), (0.02, 0.01))
