@@ -13,8 +13,10 @@ def debate(setting: Setting) -> Steps:
     round before, and its own, and answers again; the last answers are put to a plurality vote.
 
     Departures: one agent per model of the pool, as in Wang et al. 2510.05077, where the original debates
-    copies of one model; a completion prompt quotes answers on one line, a chat quotes them whole; a tie in
-    the vote counts by its right share.
+    copies of one model; an agent is shown the last round only, where the original's conversation keeps all
+    of them (the same up to round 1); rounds are counted after the first answers, so that the "2 rounds" of the
+    original's code are ``rounds=1`` here; a completion prompt quotes answers on one line, a chat quotes them
+    whole; a tie in the vote counts by its right share.
     """
     require_two(setting, "llm-debate")
     bill = Bill(len(setting.asked))

@@ -13,7 +13,9 @@ def mixture_of_agents(setting: Setting) -> Steps:
     layer before and asked for a better one; the last layer is the aggregator alone, whose answer counts.
 
     Departures: the aggregator is the model of highest validation accuracy (the original picks a strong
-    model by hand); proposers answer at the pool's temperature in every layer.
+    model by hand); the answers to be combined follow the question in the user's turn, since not every small
+    model takes a system prompt, where the original puts them; proposers answer at the pool's temperature in
+    every layer.
     """
     require_two(setting, "mixture-of-agents")
     bill = Bill(len(setting.asked))
