@@ -316,13 +316,14 @@ def table(results: dict) -> str:
                 return float(np.mean(values)) if values else None
 
             cover, width, mae = mean("coverage"), mean("width"), mean("mae")
+            scatter = float(np.std([row["coverage"] for row in rows], ddof=1)) if cover is not None and rows[1:] else 0
             cells = [
                 name,
                 str(len(rows)),
                 method,
                 f"{mae:.2f}",
                 f"{mean('bias'):+.2f}",
-                "-" if cover is None else f"{100 * cover:.0f} %",
+                "-" if cover is None else f"{100 * cover:.0f} ± {100 * scatter / len(rows) ** 0.5:.0f} %",
                 "-" if width is None else f"{width / mae:.1f}",
                 f"{mean('gain_mae'):.2f}",
                 f"{mean('regret'):.2f}",
