@@ -15,6 +15,7 @@ from .answers import AnswerCounts, AnswerLog
 from .beam import LawTable
 from .cells import tie_break_order
 from .errors import BadInput, unknown_name
+from .json_rows import json_rows
 from .observing import standard_error
 from .search import sample_cost, tie_break_of
 
@@ -32,6 +33,13 @@ class Scaling(NamedTuple):
     order: list[str]
     """Models in the order they join the pool."""
     questions: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The tables as a dictionary in the format ``muxcast-scaling``."""
+        parts = {"grid": self.grid, "budget": self.budget, "uneven": self.uneven, "hurts": where_more_hurts(self)}
+        rows = {name: json_rows(frame) for name, frame in parts.items()}
+        head = {"format": "muxcast-scaling", "version": 1, "order": self.order, "questions": self.questions}
+        return head | rows
 
 
 def scaling(

@@ -14,6 +14,7 @@ from .answers import AnswerLog
 from .beam import Found, LawTable, search_many
 from .cells import MOST_MODELS, tie_break_order
 from .errors import BadInput
+from .json_rows import json_rows
 from .objective import (
     ObjectiveTable,
     PoolEvents,
@@ -102,23 +103,10 @@ class Search:
             "honest": None
             if self.honest is None
             else {**self.honest._asdict(), "choices": [list(pool) for pool in self.honest.choices]},
-            "curves": [_plain(row) for row in self.curves.to_dict("records")],
-            "ranking": [
-                {"models": list(row["models"]), **_plain({name: row[name] for name in columns})}
-                for row in self.ranking.to_dict("records")
-            ],
+            "curves": json_rows(self.curves),
+            "ranking": json_rows(self.ranking[["models", *columns]]),
             "notes": self.notes,
         }
-
-
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    def value(x: Any) -> Any:
-        if isinstance(x, tuple):
-            return list(x)
-        x = x.item() if isinstance(x, np.generic) else x
-        return None if isinstance(x, float) and not np.isfinite(x) else x
-
-    return {str(name): value(x) for name, x in row.items()}
 
 
 def search(

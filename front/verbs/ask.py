@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from .. import terminal
-from .options import json_option, seed_option
+from .options import (
+    answers_option,
+    asked_option,
+    json_option,
+    members_option,
+    rule_option,
+    seed_option,
+    tie_break_option,
+)
 
 
 @click.command(
@@ -17,15 +25,12 @@ Examples:
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())
 @click.argument("question")
-@click.option("--pilot", metavar="LOG", help="Answer log whose accuracies break ties; without it POOL's order does.")
-@click.option("--samples", type=click.IntRange(1, 1024), default=8, show_default=True, help="Samples of each model.")
-@click.option("--rule", default="mux", show_default=True, help="Selection rule.")
-@click.option(
-    "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, line, exact or final.",
-)  # fmt: skip
+@tie_break_option
+@asked_option
+@rule_option
+@answers_option
 @click.option("--completion", is_flag=True, help="Send the text as it stands, for base models; \\n is a new line.")
-@click.option("--models", metavar="A,B", help="Only these models of the pool.")
+@members_option
 @seed_option
 @json_option
 @click.pass_context

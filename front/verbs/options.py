@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from ..simulate.errors import BadInput
+
+if TYPE_CHECKING:
+    from ..simulate.answers import AnswerLog
 
 
 def parse_samples(text: str) -> list[int]:
@@ -49,6 +53,31 @@ def parse_rules(text: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+def read_costs(text: str, log: AnswerLog) -> dict[str, float]:
+    """Cost of one sample per model: from a JSON file, or ``tokens`` for the completion tokens logged.
+
+    Raises:
+        BadInput: no such file, not a JSON object of numbers, or a log without tokens.
+    """
+    import json
+    from pathlib import Path
+
+    from ..simulate.cells import tokens_of
+
+    if text == "tokens":
+        tokens = tokens_of(log)
+        if tokens is None:
+            raise BadInput("--costs tokens: the log has no completion_tokens of some model; give a JSON file of costs")
+        return {name: completion for name, (_, completion) in tokens.items()}
+    try:
+        found = json.loads(Path(text).read_text())
+        return {str(name): float(cost) for name, cost in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise BadInput(
+            f'--costs {text}: not a JSON object of costs; write {{"model": 1.0, ...}}, or tokens for those logged'
+        ) from None
+
+
 json_option = click.option(
     "--json",
     "json_out",
@@ -68,4 +97,23 @@ samples_option = click.option(
 )
 pools_option = click.option(
     "--pools", default="all", show_default=True, help="all, or pools of model names: a+b,c+d+e."
+)
+costs_option = click.option(
+    "--costs", metavar="FILE", help="JSON file: cost of one sample per model; or tokens, as logged.  [default: 1 each]"
+)
+# of the verbs that put questions to the models of a pool file
+members_option = click.option("--models", metavar="A,B", help="Only these models of the pool.")
+tie_break_option = click.option(
+    "--pilot", metavar="LOG", help="Answer log whose accuracies break ties; without it POOL's order does."
+)
+rule_option = click.option("--rule", default="mux", show_default=True, help="Selection rule.")
+asked_option = click.option(
+    "--samples", type=click.IntRange(1, 1024), default=8, show_default=True, help="Samples of each model."
+)
+answers_option = click.option(
+    "--answers",
+    default="final",
+    show_default=True,
+    metavar="KIND",
+    help="How answers are compared: number, math, letter, short, line, exact or final.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import terminal
-from .options import json_option, seed_option
+from .options import asked_option, json_option, members_option, rule_option, seed_option, tie_break_option
 from .watching import watching
 
 
@@ -20,10 +20,10 @@ Examples:
 @click.option("--task", "tasks", required=True, multiple=True, metavar="T",
               help="What to ask: NAME[:ARGUMENT][?key=value], or a .jsonl file. May be repeated.")  # fmt: skip
 @click.option("--questions", type=click.IntRange(1), required=True, metavar="N", help="Questions of each task.")
-@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="Samples of each model.")
-@click.option("--rule", default="mux", show_default=True, help="Selection rule.")
-@click.option("--pilot", metavar="LOG", help="Answer log whose accuracies break ties; without it POOL's order does.")
-@click.option("--models", metavar="A,B", help="Only these models of the pool.")
+@asked_option
+@rule_option
+@tie_break_option
+@members_option
 @click.option("--out", required=True, metavar="DIR", type=click.Path(),
               help="Folder for answers.parquet, decisions.jsonl and run.json.")  # fmt: skip
 @seed_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import terminal
-from .options import json_option, seed_option
+from .options import json_option, members_option, seed_option
 from .watching import watching
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Examples:
 @click.option("--questions", type=click.IntRange(1), required=True, metavar="N", help="Questions of each task.")
 @click.option("--samples", type=click.IntRange(1), required=True, metavar="K", help="Samples of each question.")
 @click.option("--out", required=True, metavar="LOG", type=click.Path(), help="Answer log to write or to go on with.")
-@click.option("--models", metavar="A,B", help="Only these models of the pool.")
+@members_option
 @click.option("--temperature", type=float, help="Instead of the pool file's.")
 @click.option("--top-p", type=float, help="Instead of the pool file's.")
 @click.option("--max-tokens", type=int, help="Instead of the pool file's.")

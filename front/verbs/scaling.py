@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import json_option, parse_samples
+from .options import costs_option, json_option, parse_samples, read_costs
 
 
 @click.command("scaling")
@@ -12,9 +12,7 @@ from .options import json_option, parse_samples
 @click.option("--samples", help="Samples per model: 1,2,4 or a range 1-16.  [default: 1-16 within the log]")
 @click.option("--order", metavar="A,B,C", help="Models in the order they join.  [default: greedy]")
 @click.option("--tie-break", metavar="PILOT", help="Log whose accuracies break ties; its questions should be others.")
-@click.option(
-    "--costs", metavar="FILE", help="JSON file: cost of one sample per model; or tokens, as logged.  [default: 1 each]"
-)
+@costs_option
 @json_option
 def command(logs, samples, order, tie_break, costs, json_out):
     """Accuracy over models and samples, and the best use of a budget.
@@ -30,7 +28,6 @@ def command(logs, samples, order, tie_break, costs, json_out):
     from ..simulate.logfile import read_log
     from ..simulate.scaling import scaling, where_more_hurts
     from ..terminal import points, table, write_json
-    from .search import sample_costs
 
     log = read_log(*logs)
     found = scaling(
@@ -38,16 +35,11 @@ def command(logs, samples, order, tie_break, costs, json_out):
         parse_samples(samples) if samples else None,
         order=[name.strip() for name in order.split(",")] if order else None,
         tie_break=read_log(tie_break).accuracy() if tie_break else None,
-        costs=sample_costs(costs, log) if costs else None,
+        costs=read_costs(costs, log) if costs else None,
     )
     hurts = where_more_hurts(found)
     if json_out:
-        from ..simulate.search import _plain
-
-        parts = {"grid": found.grid, "budget": found.budget, "uneven": found.uneven, "hurts": hurts}
-        rows = {name: [_plain(row) for row in frame.to_dict("records")] for name, frame in parts.items()}
-        result = {"format": "muxcast-scaling", "version": 1, "order": found.order, "questions": found.questions}
-        write_json(result | rows, json_out)
+        write_json(found.to_json(), json_out)
     if json_out == "-":
         return
     wide = found.grid.pivot(index="size", columns="samples", values="accuracy")

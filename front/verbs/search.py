@@ -7,7 +7,7 @@ import re
 import click
 
 from ..simulate.errors import BadInput
-from .options import json_option, seed_option
+from .options import costs_option, json_option, read_costs, seed_option
 
 
 def _sizes(text: str) -> tuple[int, int]:
@@ -15,31 +15,6 @@ def _sizes(text: str) -> tuple[int, int]:
     if not match:
         raise BadInput(f"--size {text!r} is not a number or a range; write 3 or 2-5")
     return int(match[1]), int(match[2] or match[1])
-
-
-def sample_costs(text: str, log) -> dict[str, float]:
-    """Cost of one sample per model: from a JSON file, or ``tokens`` for the completion tokens logged.
-
-    Raises:
-        BadInput: no such file, not a JSON object of numbers, or a log without tokens.
-    """
-    import json
-    from pathlib import Path
-
-    from ..simulate.cells import tokens_of
-
-    if text == "tokens":
-        tokens = tokens_of(log)
-        if tokens is None:
-            raise BadInput("--costs tokens: the log has no completion_tokens of some model; give a JSON file of costs")
-        return {name: completion for name, (_, completion) in tokens.items()}
-    try:
-        found = json.loads(Path(text).read_text())
-        return {str(name): float(cost) for name, cost in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise BadInput(
-            f'--costs {text}: not a JSON object of costs; write {{"model": 1.0, ...}}, or tokens for those logged'
-        ) from None
 
 
 @click.command("search")
@@ -54,9 +29,7 @@ def sample_costs(text: str, log) -> dict[str, float]:
 @click.option("--samples", type=click.IntRange(1), help="Samples per model.  [default: 3, or all there are]")
 @click.option("--size", help="Models in a pool: 3 or a range 2-5.  [default: any]")
 @click.option("--tie-break", metavar="PILOT", help="Log whose accuracies break ties; its questions should be others.")
-@click.option(
-    "--costs", metavar="FILE", help="JSON file: cost of one sample per model; or tokens, as logged.  [default: 1 each]"
-)
+@costs_option
 @click.option("--max-cost", type=float, help="Most a question may cost: samples times costs, over the pool.")
 @click.option("--folds", type=click.IntRange(0), default=5, show_default=True, help="Folds of the honest score.")
 @click.option("--top", type=click.IntRange(1), default=100, show_default=True, help="Pools kept in the ranking.")
@@ -93,7 +66,7 @@ def command(
         objective,
         sizes=sizes,
         tie_break=order,
-        costs=sample_costs(costs, log) if costs else None,
+        costs=read_costs(costs, log) if costs else None,
         max_cost=max_cost,
         folds=folds,
         seed=seed,

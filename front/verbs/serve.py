@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import terminal
-from .options import seed_option
+from .options import answers_option, asked_option, members_option, rule_option, seed_option, tie_break_option
 
 
 @click.command(
@@ -16,16 +16,13 @@ Examples:
 """
 )
 @click.argument("pool_file", metavar="POOL", type=click.Path())
-@click.option("--pilot", metavar="LOG", help="Answer log whose accuracies break ties; without it POOL's order does.")
-@click.option("--samples", type=click.IntRange(1, 1024), default=8, show_default=True, help="Samples of each model.")
-@click.option("--rule", default="mux", show_default=True, help="Selection rule.")
-@click.option(
-    "--answers", default="final", show_default=True, metavar="KIND",
-    help="How answers are compared: number, math, letter, short, line, exact or final.",
-)  # fmt: skip
+@tie_break_option
+@asked_option
+@rule_option
+@answers_option
 @click.option("--task", metavar="T", help="Read answers to this task's questions as it does (see muxcast sample).")
 @click.option("--questions", type=click.IntRange(1), default=100, show_default=True, help="Of that task.")
-@click.option("--models", metavar="A,B", help="Only these models of the pool.")
+@members_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 finds one.")
 @click.option("--name", default="muxcast", show_default=True, help="What clients call the pool.")
