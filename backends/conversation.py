@@ -127,7 +127,11 @@ class Conversation:
             raise BadInput(f"model {model!r} is asked for and not in the pool; known: {', '.join(self._specs)}")
         spec = self._specs[model]
         if self._engine is None or self._engine.name != model:
-            if self._engine is not None:
+            if self._engine is None:
+                # before the first model is loaded, so that a mistake in the last costs nothing
+                for each in self._specs.values():
+                    each.check()
+            else:
                 self._engine.close()
             self._engine = spec.open([asked.question for asked in self._asked])
             self._store.drawn_by(model, self._engine.describe())

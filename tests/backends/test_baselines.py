@@ -49,9 +49,14 @@ class Scripted:
     seeds: list = field(default_factory=list)
     opened: int = 0
     dies_after: float = float("inf")
+    mistake: str | None = None
 
     def settings(self):
         return {"engine": self.engine, "model": self.name}
+
+    def check(self):
+        if self.mistake:
+            raise BadInput(self.mistake)
 
     def open(self, questions=()):
         self.opened += 1
@@ -223,6 +228,13 @@ def test_nothing_is_asked_twice_and_models_are_loaded_once_a_wave(tmp_path):
         drawn = [seed + number for seed, numbers in model.seeds for number in numbers]
         assert len(set(drawn)) == len(drawn)
         assert model.opened <= 4
+
+
+def test_a_mistake_in_the_last_model_is_found_before_the_first_is_loaded(tmp_path):
+    models = [Scripted("ant", always_right), Scripted("bee", always_right, mistake="model 'bee': no such option")]
+    with pytest.raises(BadInput, match="no such option"):
+        talk(tmp_path, models, ["slm-mux"])
+    assert [model.opened for model in models] == [0, 0]
 
 
 def test_an_interrupted_comparison_resumes_and_ends_the_same(tmp_path):

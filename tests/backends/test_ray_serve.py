@@ -22,9 +22,12 @@ MODELS = os.environ.get("MUXCAST_TEST_MODELS")
 @pytest.mark.ray
 @pytest.mark.vllm
 @pytest.mark.timeout(600)
-def test_a_pool_behind_ray_serve_is_run_by_the_multiplexer(tmp_path):
-    for module in ("ray.serve", "ray.serve.llm", "vllm", "openai"):
+def test_a_pool_behind_ray_serve_is_run_and_served_by_the_multiplexer(tmp_path):
+    for module in ("ray.serve", "ray.serve.llm", "vllm", "openai", "httpx", "fastapi"):
         pytest.importorskip(module)
+    import openai
+    from serve_process import KEY, Server
+
     if MODELS is None:
         pytest.skip("MUXCAST_TEST_MODELS names no folder of models")
     pool, out = tmp_path / "served.toml", tmp_path / "served.log"
@@ -40,9 +43,19 @@ def test_a_pool_behind_ray_serve_is_run_by_the_multiplexer(tmp_path):
             words = ["run", str(pool), "--task", str(CAPITALS), "--questions", "6", "--samples", "3"]
             shown = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "run")])
             assert shown.exit_code == 0, shown.output
+            options = ["--samples", "3", "--answers", "short", "--api-key-env", "MUXCAST_TEST_KEY"]
+            live = Server(tmp_path, pool, *options)
+            try:
+                client = openai.OpenAI(base_url=f"{live.url}/v1", api_key=KEY, timeout=120, max_retries=0)
+                asked = [{"role": "user", "content": "What is the capital of France?"}]
+                reply = client.chat.completions.create(model="muxcast", messages=asked, seed=1)
+            finally:
+                live.stop()
         finally:
             server.terminate()
             server.wait(60)
     decisions = [json.loads(line) for line in (tmp_path / "run" / "decisions.jsonl").read_text().splitlines()]
     assert len(decisions) == 6
     assert {decision["model"] for decision in decisions} == {"smollm2"}
+    (votes,) = reply.model_extra["muxcast"]["votes"]
+    assert (votes["model"], votes["samples"]) == ("smollm2", 3)
