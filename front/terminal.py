@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import click
@@ -32,12 +32,23 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], cap
     """Print rows as a table: plain text when piped, never wider than 80 columns."""
     console = Console(width=min(80, Console().width), highlight=False)
     grid = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left", box=None)
+    cells = [[_cell(value) for value in row] for row in rows]
+    # every column has a space on either side; the first has what the figures leave
+    figures = [max(map(len, column)) for column in zip(columns[1:], *(row[1:] for row in cells), strict=True)]
+    room = console.width - 2 - sum(width + 2 for width in figures)
     for number, name in enumerate(columns):
         # the first column names the thing and may fold; figures may not
         grid.add_column(name, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
-    for row in rows:
-        grid.add_row(*[_cell(value) for value in row])
+    for row in cells:
+        grid.add_row(_folded(row[0], room), *row[1:])
     console.print(grid)
+
+
+def _folded(name: str, room: int) -> str:
+    """A pool's name on lines of its own length, broken after a plus sign or a hyphen where it can be."""
+    if len(name) <= room or room < 8:
+        return name
+    return "\n".join(line.replace("+ ", "+") for line in wrap(name.replace("+", "+ "), room))
 
 
 def _cell(value: Any) -> str:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import muxcast
+from muxcast import terminal
 from muxcast.cli import VERBS, cli
 from muxcast.simulate.answers import AnswerLog
 
@@ -100,3 +101,14 @@ def test_a_long_list_of_names_is_not_shown_beside_a_suggestion():
     many = [f"name{i}" for i in range(200)]
     assert str(unknown_name("thing", "nme7", many)) == "unknown thing 'nme7': did you mean 'name7'?"
     assert "name199" in str(unknown_name("thing", "zzz", many))
+
+
+def test_a_long_pool_is_broken_after_a_plus_sign(capsys):
+    pool = "a-model-of-some-length+another-one+a-third-of-them+the-last"
+    figures = ["12.3 ± 4.5"] * 5
+    terminal.table("", ["models", *"bcdef"], [[pool, *figures], ["the-last", *figures]])
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()][1:]
+    assert "".join(lines[:-1]) == pool and lines[-1] == "the-last"
+    assert len(lines) > 3 and all(line.endswith(("+", "-")) for line in lines[:-2])
+    terminal.table("", ["models", "b"], [[pool, 71.25]])
+    assert capsys.readouterr().out.split()[-2:] == [pool, "71.2"]
