@@ -165,6 +165,7 @@ def read_pool(path: str | os.PathLike[str]) -> Pool:
 def _model(entry: Mapping[str, Any], number: int, defaults: Mapping[str, Any], path: Path) -> ModelSpec:
     place = f"{path}: model {entry.get('name', number)!r}"
     _refuse_unknown(entry, _MODEL_KEYS, place)
+    entry, defaults = _with_defaults(entry, defaults, f"{path}: defaults")
     for key in ("name", "engine"):
         if not isinstance(entry.get(key), str) or not entry[key]:
             raise BadInput(f"{place}: {key!r} is missing or not text; every model needs one")
@@ -190,6 +191,20 @@ def _model(entry: Mapping[str, Any], number: int, defaults: Mapping[str, Any], p
         entry.get("options", {}),
         _price(entry["price"], place) if "price" in entry else None,
     )
+
+
+def _with_defaults(
+    entry: Mapping[str, Any], defaults: Mapping[str, Any], place: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A model's table with the default engine and that engine's options, and the defaults left: sampling."""
+    sampling = {key: value for key, value in defaults.items() if key not in ("engine", "options")}
+    shared = defaults.get("options", {})
+    if not isinstance(shared, dict) or (shared and "engine" not in defaults):
+        raise BadInput(f"{place}: 'options' must be a table, of the engine named beside it: engine = \"…\"")
+    full = {"engine": defaults["engine"], **entry} if "engine" in defaults else dict(entry)
+    if shared and full["engine"] == defaults["engine"] and isinstance(full.get("options", {}), dict):
+        full["options"] = {**shared, **full.get("options", {})}
+    return full, sampling
 
 
 def _located(model: str, path: Path, place: str) -> str:

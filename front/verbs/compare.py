@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, level_option, seed_option
+from .options import json_option, level_option, members_option, seed_option
 
 
 @click.command("compare")
@@ -28,9 +28,10 @@ from .options import json_option, level_option, seed_option
 @click.option(
     "--equal-tokens", metavar="N|max", help="Size sampling methods to N tokens a question, or the dearest discussion."
 )
+@members_option
 @click.option("--larger", metavar="NAME", help="Model of the pool that is the one larger model.")
 @click.option("--prompts", type=click.Path(path_type=Path, file_okay=False), help="Folder of edited prompt files.")
-@click.option("--against", default="slm-mux", show_default=True, help="Method that differences are to.")
+@click.option("--against", metavar="NAME", help="Method that differences are to.  [default: slm-mux, or the first]")
 @click.option(
     "--out", default="comparison.parquet", show_default=True, help="Log of all replies; resumed if it exists."
 )
@@ -40,7 +41,7 @@ from .options import json_option, level_option, seed_option
 @json_option
 def command(
     pool, tasks, questions, validation, methods, samples, rounds, layers, candidates,
-    equal_tokens, larger, prompts, against, out, level, allow_changes, seed, json_out,
+    equal_tokens, models, larger, prompts, against, out, level, allow_changes, seed, json_out,
 ):  # fmt: skip
     """SLM-MUX and its rivals, live, on the same models and questions.
 
@@ -68,12 +69,20 @@ def command(
     from ..simulate.transitions import course_of, transitions
     from ..terminal import note, points, progress, table, write_json
 
-    chosen = [*USUAL, *(["larger-model"] if larger else [])] if methods == "all" else methods.split(",")
+    chosen = (
+        [*USUAL, *(["larger-model"] if larger else [])]
+        if methods == "all"
+        else [name.strip() for name in methods.split(",")]
+    )
     for name in chosen:
         if name not in (*USUAL, "larger-model"):
             raise unknown_name("method", name, (*USUAL, "larger-model"))
+    against = against or ("slm-mux" if "slm-mux" in chosen else chosen[0])
     if against not in chosen:
         raise unknown_name("method to compare against", against, chosen)
+    members = read_pool(pool)
+    if models:
+        members = members.only([*(name.strip() for name in models.split(",")), *([larger] if larger else [])])
     sizes = Setting((), (), {}, samples, rounds, layers, candidates, prompts=prompts)
     with progress("replies") as bar:
 
@@ -81,7 +90,7 @@ def command(
             bar.update(bar.task_ids[0], description=model, completed=drawn)
 
         result = compare(
-            read_pool(pool),
+            members,
             [task_named(name) for name in tasks],
             questions,
             out,

@@ -46,6 +46,21 @@ def test_a_model_inherits_the_defaults_and_overrides_them(write):
     assert a.price == Price(1.0, 3.0) and b.price is None
 
 
+def test_an_engine_and_its_options_can_be_defaults(write):
+    heads = '[defaults]\nengine = "vllm"\noptions = { max_model_len = 512, seed = 1 }\ntemperature = 0.3\n'
+    a, b, c = read_pool(
+        write(
+            heads
+            + '[[model]]\nname = "a"\nmodel = "org/a"\n'
+            + '[[model]]\nname = "b"\nmodel = "org/b"\noptions = { seed = 2 }\n'
+            + '[[model]]\nname = "c"\nengine = "simulated"\noptions = { accuracy = 0.5 }\n'
+        )
+    ).models
+    assert [spec.engine for spec in (a, b, c)] == ["vllm", "vllm", "simulated"]
+    assert a.options == {"max_model_len": 512, "seed": 1} and b.options == {"max_model_len": 512, "seed": 2}
+    assert c.options == {"accuracy": 0.5} and c.sampling.temperature == 0.3
+
+
 def test_the_command_line_goes_before_the_file(write):
     pool = read_pool(write(GOOD)).with_sampling(temperature=0.5, top_p=None).with_options(base_url="http://x/v1")
     assert [spec.sampling.temperature for spec in pool.models] == [0.5, 0.5]
@@ -97,6 +112,8 @@ ONE = '[[model]]\nname = "a"\nengine = "vllm"\nmodel = "org/a"\n'
         ("[models]\n" + ONE, "unknown key 'models'"),
         ("defaults = 3\n" + ONE, "'defaults' is not a table"),
         ("model = [3]", "has no models"),
+        ("[defaults]\noptions = { max_model_len = 512 }\n" + ONE, "engine named beside it"),
+        ('[defaults]\nengine = "vllm"\noptions = 3\n' + ONE, "must be a table"),
         (ONE.replace("vllm", "simulated") + "options = { acuracy = 1 }", "did you mean 'accuracy'"),
         (ONE.replace("vllm", "server") + 'options = { base_urll = "http://x/v1" }', "did you mean 'base_url'"),
         (ONE.replace("vllm", "server") + 'options = { base_url = "x:80/v1" }', "is no address"),
