@@ -68,8 +68,8 @@ class DifficultyDraws(NamedTuple):
     """Intercept, then loadings, of each task's channels."""
     spread: Float[np.ndarray, "draw task channel"]
     """Sigma: standard deviation of a channel's own part."""
-    own: Float[np.ndarray, "draw kind scale"]
-    """Weights of OWN_SCALES per family."""
+    own: Float[np.ndarray, "draw task kind scale"]
+    """Weights of OWN_SCALES per task and family."""
     weights: Float[np.ndarray, "draw task lump"]
     """Mixture weights of the factors."""
     centres: Float[np.ndarray, "draw lump factor"]
@@ -93,8 +93,7 @@ class DifficultyDraws(NamedTuple):
         )
         lines = self.lines[draws, task]
         centre = lines[..., 0] + np.einsum("sqjr,sqr->sqj", lines[..., 1:], f)
-        own = self.own[:, kind]
-        scale = OWN_SCALES[_choose(rng, np.broadcast_to(own[:, None], (*centre.shape, own.shape[-1])))]
+        scale = OWN_SCALES[_choose(rng, self.own[draws, task][:, :, kind])]
         return centre + self.spread[draws, task] * np.sqrt(scale) * rng.standard_normal(centre.shape)
 
 
@@ -178,7 +177,7 @@ class _Sampler:
         self.log_sigma_base = np.zeros((C, 2))
         self.step = np.full((C, self.T, J), 0.5)
         self.u = np.ones((C, Q, J))
-        self.own = np.full((C, 2, len(OWN_SCALES)), 1 / len(OWN_SCALES))
+        self.own = np.full((C, self.T, 2, len(OWN_SCALES)), 1 / len(OWN_SCALES))
         self.weights = np.full((C, self.T, self.L), 1 / self.L)
         self.centres = rng.normal(0, 1, (C, self.L, self.r))
         self.widths = np.ones((C, self.L, self.r))
@@ -327,14 +326,14 @@ class _Sampler:
     def draw_own_scales(self) -> None:
         """Which scale every own part has, with eta integrated out, and how common the scales are."""
         var = self._by_question(np.exp(2 * self.log_sigma))[..., None] * OWN_SCALES
-        log_weight = np.log(self.own[:, self.kind][:, None]) + self._fit(var)
+        log_weight = np.log(self._by_question(self.own)[:, :, self.kind]) + self._fit(var)
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
         if self.held:
             return
         inside = (which[..., None] == np.arange(len(OWN_SCALES))).astype(float)  # einsum adds truth values by "or"
-        tally = np.einsum("cqjs,jk->cks", inside, self.families, optimize=True)
+        tally = np.einsum("cqjs,qt,jk->ctks", inside, self.member, self.families, optimize=True)
         draws = self.rng.standard_gamma(tally + _OWN_PRIOR) + 1e-9
         self.own = draws / draws.sum(-1, keepdims=True)
 

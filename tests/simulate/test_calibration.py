@@ -113,7 +113,7 @@ def test_it_learns_how_many_pairs_are_all_but_certain() -> None:
     for logits in (tame, wild):
         hits = rng.binomial(16, expit(logits)).astype(float)
         data = Channels(np.full(hits.shape, 16.0), hits, np.ones(4, int), np.zeros(150, int))
-        own = fit_difficulty(data, np.random.default_rng(1), settings).own[:, 1]
+        own = fit_difficulty(data, np.random.default_rng(1), settings).own[:, 0, 1]
         beyond.append(own[:, OWN_SCALES >= 25].sum(-1).mean())
     assert beyond[0] < 0.1 < 0.2 < beyond[1]
 
