@@ -12,7 +12,9 @@ import pandas as pd
 from jaxtyping import Float
 
 from .cells import SINGLE, Cell, cells_of, pools_in_order, tie_break_order, tokens_per_question
+from .choosing import choose
 from .errors import BadInput
+from .intervals import meanings
 from .pool_accuracy import PLURALITY, score_cells
 from .posterior import Posterior, Target
 
@@ -138,9 +140,6 @@ class Forecast:
 
     def to_json(self) -> dict[str, Any]:
         """The forecast as a dictionary in the format ``muxcast-forecast``."""
-        from .choosing import choose
-        from .intervals import meanings
-
         pilot = self.posterior.pilot
         cells = []
         for row, cell, drawn in zip(self.to_frame().to_dict("records"), self.cells, self.drawn, strict=True):

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import expit
 
 from .answers import AnswerCounts
+from .arviz_export import to_arviz
 from .difficulty import DifficultyDraws
 from .distractors import DistractorDraws, WrongAnswers
 from .errors import BadInput
@@ -87,8 +88,6 @@ class Posterior:
 
     def to_arviz(self) -> Any:
         """The draws as an ``arviz.InferenceData``; see `muxcast.simulate.arviz_export.to_arviz`."""
-        from .arviz_export import to_arviz
-
         return to_arviz(self)
 
     def worlds(
