@@ -36,7 +36,7 @@ if _shard_map is None:  # before JAX 0.6
 
 RULES = ("mux", SINGLE, "agent-forest")
 """Rules that can be played out here."""
-_AT_ONCE = 2**22  # numbers of the largest array on one device
+_AT_ONCE = 2**21  # numbers of the largest array on one device: what the caches of a processor hold
 
 
 @dataclass(frozen=True)

@@ -102,11 +102,8 @@ def test_forecasts_of_the_models_own_worlds_cover_as_they_say(target):
             assert share == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 40)), (kind, level)
     assert max(LEVELS) == 0.95
     said = {name: np.array(column) for name, column in found.choices().items()}
-    for claim, truth in (("corrected", "accuracy"), ("best_probability", "is_best")):
+    for claim, truth in (("corrected", "accuracy"), ("best_probability", "is_best"), ("expected_regret", "regret")):
         miss = said[claim] - said[truth]
         assert abs(miss.mean()) < 3 * miss.std(ddof=1) / np.sqrt(40), (claim, truth)
-    # on new questions more regret was said than came (docs/plans.md): held here is that it is not understated
-    short = said["regret"] - said["expected_regret"]
-    assert short.mean() < 3 * short.std(ddof=1) / np.sqrt(40)
     assert said["best_among"].mean() > 0.8
     assert np.mean([found.calibrated(cell, level=0.99) for cell in range(len(found.cells))]) > 0.8
