@@ -15,6 +15,7 @@ from .difficulty import Channels, Settings, fit_difficulty
 from .distractors import BANDS, WrongAnswers, band_of, fit_distractors
 from .errors import BadInput
 from .posterior import Pilot, Posterior
+from .subgroups import subgroups_of
 
 MODELS: dict[str, Settings] = {
     "joint": Settings(),
@@ -34,6 +35,7 @@ def calibrate(
     seed: int = 0,
     model: str = "joint",
     progress: Callable[[float], None] | None = None,
+    subgroups: str | None = None,
 ) -> Posterior:
     """Learn a joint model of difficulty, blanks and wrong answers from a pilot.
 
@@ -46,16 +48,19 @@ def calibrate(
         seed: of the sampler.
         model: name of the model variant, one of ``MODELS``.
         progress: called now and then with the share of the work done, 0 to 1.
+        subgroups: a column of the log (a subject, a level) whose values split each task into subgroups, which
+            have difficulties and distractors of their own as far as the pilot shows them; None for tasks alone.
     Returns:
         Posterior draws of every model's answer probabilities, with diagnostics.
     Raises:
-        BadInput: an unknown variant.
+        BadInput: an unknown variant, or a column that does not make subgroups.
     """
     if model not in MODELS:
         raise BadInput(f"model {model!r} is not a calibration model; use one of {', '.join(MODELS)}")
     counts = log.counts(log.models, log.questions)
-    tasks = log.tasks
-    task = np.array([tasks.index(name) for name, _ in counts.questions])
+    group = subgroups_of(log, subgroups)
+    groups = sorted(set(group.values()))
+    task = np.array([groups.index(group[pair]) for pair in counts.questions])
     one, two = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     channels, channel = difficulty_channels(counts, task)
     settings = MODELS[model]
@@ -67,7 +72,7 @@ def calibrate(
         longer = settings._replace(warmup=2 * settings.warmup, sweeps=3 * settings.sweeps)
         difficulty = fit_difficulty(channels, one, longer, progress)
         found = convergence(expit(difficulty.logits[..., channel[1]]), settings.chains)
-    wrong = wrong_answers(counts, task, len(tasks))
+    wrong = wrong_answers(counts, task, len(groups))
     right = expit(difficulty.logits[..., channel[1]])
     odds = np.stack([(band_of(right) == band).mean(0) for band in range(len(BANDS) + 1)], -1)
     distractors = fit_distractors(wrong, odds, two, len(difficulty.logits))
@@ -77,7 +82,7 @@ def calibrate(
     place = {pair: row for row, pair in enumerate(counts.questions)}
     posterior = Posterior(
         pilot=Pilot(
-            tasks=tasks,
+            tasks=log.tasks,
             questions=common,
             models=log.models,
             samples=dict(zip(log.models, counts.samples.max(0).tolist(), strict=True)),
@@ -86,6 +91,7 @@ def calibrate(
             notes=list(log.notes),
             tokens=tokens_of(log),
         ),
+        tasks=groups,
         model=model,
         seed=seed,
         difficulty=difficulty,

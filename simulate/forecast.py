@@ -141,6 +141,7 @@ class Forecast:
     def to_json(self) -> dict[str, Any]:
         """The forecast as a dictionary in the format ``muxcast-forecast``."""
         pilot = self.posterior.pilot
+        finer = self.posterior.tasks if self.posterior.tasks != pilot.tasks else None
         cells = []
         for row, cell, drawn in zip(self.to_frame().to_dict("records"), self.cells, self.drawn, strict=True):
             early = {"drawn": dict(zip(cell.models, drawn, strict=True))} if min(drawn) < cell.samples else {}
@@ -165,6 +166,7 @@ class Forecast:
             "level": self.level,
             "pilot": {
                 "tasks": pilot.tasks,
+                **({"subgroups": finer} if finer else {}),
                 "questions": len(pilot.questions),
                 "models": pilot.models,
                 "samples": pilot.samples,

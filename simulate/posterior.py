@@ -54,6 +54,8 @@ class Posterior:
     """Draws from the joint model of difficulty and distractors given a pilot; see ``calibrate``."""
 
     pilot: Pilot
+    tasks: list[str]
+    """Tasks, or their subgroups, that the worlds' ``task`` indexes."""
     model: str
     """Name of the model variant."""
     seed: int
@@ -75,11 +77,6 @@ class Posterior:
     def models(self) -> list[str]:
         """Models, in the order of the arrays."""
         return self.pilot.models
-
-    @property
-    def tasks(self) -> list[str]:
-        """Tasks that the worlds' ``task`` indexes."""
-        return self.pilot.tasks
 
     @property
     def draws(self) -> int:

@@ -22,6 +22,7 @@ from .options import json_option, parse_pools, parse_rules, parse_samples, pools
 @click.option("--questions", type=click.IntRange(1), help="How many new questions.  [default: as many as the pilot]")
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True)
 @click.option("--prices", metavar="FILE", help="Price table: TOML as for `muxcast plan`, or JSON. Adds money to cells.")
+@click.option("--subgroups", metavar="COLUMN", help="Column of the log, such as subject, that splits tasks in kinds.")
 @click.option("--model", default="joint", show_default=True, help="Calibration model variant.")
 @click.option(
     "--against",
@@ -31,7 +32,9 @@ from .options import json_option, parse_pools, parse_rules, parse_samples, pools
 @click.option("--top", type=click.IntRange(1), default=15, show_default=True, help="Rows in the printed table.")
 @seed_option
 @json_option
-def command(pilots, samples, rules, pools, target, questions, level, prices, model, against, top, seed, json_out):
+def command(
+    pilots, samples, rules, pools, target, questions, level, prices, subgroups, model, against, top, seed, json_out
+):
     """From a pilot log, what each pool will score, and how sure we are.
 
     "accuracy" is about the expected accuracy on the target questions, "one run"
@@ -62,7 +65,9 @@ def command(pilots, samples, rules, pools, target, questions, level, prices, mod
     price_table = _read_prices(prices, log.models) if prices else None
     with progress("calibrating", 100) as bar:
         task = bar.task_ids[0]
-        posterior = calibrate(log, seed, model, progress=lambda done: bar.update(task, completed=100 * done))
+        posterior = calibrate(
+            log, seed, model, lambda done: bar.update(task, completed=100 * done), subgroups=subgroups
+        )
     with progress("forecasting", 100) as bar:
         task = bar.task_ids[0]
         result = forecast(

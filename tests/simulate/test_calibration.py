@@ -176,3 +176,43 @@ def test_r_hat_and_effective_draws_of_independent_and_of_stuck_chains() -> None:
 def test_unknown_variant_is_refused(pilot: AnswerLog) -> None:
     with pytest.raises(BadInput, match="not a calibration model"):
         calibrate(pilot, model="magic")
+
+
+def two_kinds(questions: int, samples: int) -> AnswerLog:
+    """One task of two kinds: models that know all of the first and little of the second."""
+    rng = np.random.default_rng(3)
+    easy = np.arange(questions) % 2 == 0
+    right = expit(np.where(easy[:, None], 3.0, -1.5) + rng.normal(0, 0.4, (questions, 2)))
+    shares = rng.dirichlet([1.0, 1.0, 1.0], questions)[:, None] * np.ones((1, 2, 1))
+    p = np.concatenate([right[..., None], (1 - right)[..., None] * shares], -1)
+    log = draw_log(p, np.zeros((questions, 2)), samples, seed=4, models=["ant", "bee"])
+    number = log.rows.groupby(["task", "question"], sort=True).ngroup()
+    return AnswerLog.from_rows(log.rows.assign(kind=np.where(number % 2 == 0, "first", "second")))
+
+
+def test_subgroups_are_learned_apart_and_new_questions_come_from_each() -> None:
+    log = two_kinds(60, 2)
+    posterior = calibrate(log, seed=1, subgroups="kind")
+    (task,) = log.tasks
+    assert posterior.tasks == [f"{task}: first", f"{task}: second"] and posterior.pilot.tasks == [task]
+    new = posterior.worlds("new", 200, draws=40)
+    right = [new.p[..., 0][new.task == group].mean() for group in (0, 1)]
+    assert right[0] - right[1] > 0.6
+    assert 0.3 < (new.task == 0).mean() < 0.7
+    assert calibrate(log, seed=1).tasks == [task]
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("knd", "did you mean 'kind'"),
+        ("model", "unknown column"),
+        ("sort", "has two values"),
+        ("id", "subgroups of 60"),
+    ],
+)
+def test_a_column_that_makes_no_subgroups_is_named(column: str, says: str) -> None:
+    log = two_kinds(60, 2)
+    rows = log.rows.assign(sort=np.arange(len(log.rows)) % 3, id=log.rows["question"])
+    with pytest.raises(BadInput, match=says):
+        calibrate(AnswerLog.from_rows(rows), subgroups=column)
