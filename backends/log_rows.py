@@ -42,4 +42,5 @@ def rows_of(
             "seed": drawn.seed,
             "engine": engine,
             "text": text,
+            **({} if question.subject is None else {"subject": question.subject}),
         }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from .answers import AnswerLog
 from .errors import BadInput, unknown_name
 from .logcheck import OPTIONAL, REQUIRED
@@ -31,15 +29,13 @@ def subgroups_of(log: AnswerLog, column: str | None) -> dict[tuple[str, str], st
                 f"{log.source}: has no column {column!r}, nor any beyond the format's own; add it to the log"
             )
         raise unknown_name(f"column in {log.source}", column, extra)
-    rows = log.rows[["task", "question", column]].drop_duplicates()
+    rows = log.rows[["task", "question", column]].dropna().drop_duplicates()
     twice = rows.duplicated(["task", "question"])
     if twice.any():
         task, question, _ = rows[twice].iloc[0]
         raise BadInput(f"{log.source}: column {column}: question {task}/{question} has two values; give it one")
-    found = {
-        (task, question): task if pd.isna(value) else f"{task}: {value}"
-        for task, question, value in rows.itertuples(index=False, name=None)
-    }
+    found = {pair: pair[0] for pair in log.questions}
+    found |= {(task, question): f"{task}: {value}" for task, question, value in rows.itertuples(index=False, name=None)}
     if (count := len(set(found.values()))) > MOST:
         raise BadInput(
             f"{log.source}: column {column} makes {count} subgroups of {len(found)} questions; "

@@ -33,7 +33,13 @@ def math_task(argument: str, options: Mapping[str, str]) -> Benchmark:
         if reference is None:
             raise BadInput(f"{place}: no gold answer in 'answer' or in a box of 'solution'")
         name = str(row.get("unique_id") or row.get("id") or short_id(text))
-        questions.append(Question(name, asked(text, _INSTRUCTION, style), reference, {"gold": str(gold)}))
+        subject = row.get("subject", row.get("type"))
+        questions.append(
+            Question(
+                name, asked(text, _INSTRUCTION, style), reference, {"gold": str(gold)},
+                None if subject in (None, "") else str(subject),
+            )
+        )  # fmt: skip
     return Benchmark(
         given.get("name", "math"),
         "math",

@@ -1,8 +1,8 @@
 """Closed-answer questions from a JSON Lines file.
 
 One object a line: ``question``, ``answer`` (text, or a list of accepted spellings of which the first is the
-canonical one), and optionally ``id``, ``choices`` (a list of texts; the answer is then one of them or its
-letter) and ``example`` (true: shown solved before every question, never asked).
+canonical one), and optionally ``id``, ``subject`` (what kind of question it is), ``choices`` (a list of texts; the
+answer is then one of them or its letter) and ``example`` (true: shown solved before every question, never asked).
 
 An answer ends at its first comma, bracket or full stop, so that "Paris, France" is Paris; with ``answers=line`` it
 is the whole line, for answers such as "red, yellow, blue".
@@ -22,7 +22,7 @@ from ...simulate.errors import BadInput, unknown_name
 from .short_answers import STYLES, canonical, few_shot, first_line, is_cut, whole_line
 from .task import Question
 
-_KEYS = {"id", "question", "answer", "choices", "example"}
+_KEYS = {"id", "subject", "question", "answer", "choices", "example"}
 _SPELLED: dict[str, Callable[[str], str | None]] = {"short": canonical, "line": whole_line}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -57,7 +57,7 @@ class JsonlTask:
 
     def _question(self, item: dict[str, Any]) -> Question:
         prompt = few_shot(_ask(item), self._examples, self._style, self._instruction)
-        return Question(item["id"], prompt, item["accepted"][0], item)
+        return Question(item["id"], prompt, item["accepted"][0], item, item.get("subject"))
 
     def extract(self, text: str, question: Question) -> str | None:
         line, choices = first_line(text), question.meta.get("choices")
@@ -154,6 +154,8 @@ def _checked(line: str, place: str, spelled: str) -> dict[str, Any]:
         raise BadInput(f"{place}: 'question' is missing or not text; every line needs one")
     if not isinstance(answers, list) or not answers or not all(isinstance(text, str) for text in answers):
         raise BadInput(f"{place}: 'answer' must be text or a list of accepted texts")
+    if not isinstance(item.get("subject", ""), str):
+        raise BadInput(f"{place}: 'subject' must be text")
     choices = item.get("choices")
     if choices is not None:
         if not isinstance(choices, list) or not 2 <= len(choices) <= len(_LETTERS):

@@ -40,7 +40,7 @@ def multiple_choice_task(kind: str, argument: str, options: Mapping[str, str]) -
     style, subject = given.get("style", "chat"), given.get("subject")
     questions = []
     for number, row in enumerate(records.rows, 1):
-        if subject and row.get("subject", row.get("category", row.get("Subdomain"))) != subject:
+        if subject and _subject(row) != subject:
             continue
         questions.append(_question(row, f"{records.source}: row {number}", style))
     if not questions:
@@ -68,7 +68,13 @@ def _question(row: Mapping[str, Any], place: str, style: str) -> Question:
     shown = "\n".join(f"{LETTERS[i]}) {choice}" for i, choice in enumerate(choices))
     name = name or short_id(f"{text}\n{shown}")
     instruction = _INSTRUCTION.replace("{letter}", "X")
-    return Question(name, asked(f"{text}\n\n{shown}", instruction, style), LETTERS[right], {"choices": choices})
+    prompt = asked(f"{text}\n\n{shown}", instruction, style)
+    return Question(name, prompt, LETTERS[right], {"choices": choices}, _subject(row))
+
+
+def _subject(row: Mapping[str, Any]) -> str | None:
+    found = row.get("subject", row.get("category", row.get("Subdomain")))
+    return None if found in (None, "") else str(found)
 
 
 def _options(row: Mapping[str, Any], name: str, place: str) -> tuple[list[str], int]:

@@ -30,6 +30,8 @@ class Question:
     """The gold answer in canonical form; None when there is none to show."""
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
     """What the verifier needs beyond the reference."""
+    subject: str | None = field(default=None, compare=False)
+    """What kind of question it is within its task, where the source says so: for the log's column ``subject``."""
 
 
 @runtime_checkable

@@ -6,9 +6,14 @@ import json
 
 import pytest
 
+from muxcast.backends.engine import Sampling
+from muxcast.backends.pool import ModelSpec, Pool
+from muxcast.backends.sampling import sample
 from muxcast.backends.tasks import task_named
 from muxcast.backends.tasks.short_answers import canonical, plain_number, whole_line
 from muxcast.simulate.errors import BadInput
+from muxcast.simulate.logfile import read_log
+from muxcast.simulate.subgroups import subgroups_of
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,7 @@ def test_more_questions_only_add_to_the_end(facts):
         ('{"question": "?", "answer": "x", "chioces": []}', "did you mean 'choices'"),
         ("nonsense", "row 1: not valid JSON"),
         ('{"question": "?", "answer": "z", "choices": ["x", "y"]}', "cannot be read as an answer"),
+        ('{"question": "?", "answer": "x", "subject": 3}', "'subject' must be text"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, says):
@@ -106,6 +112,19 @@ def test_a_bad_line_is_named(tmp_path, line, says):
     path.write_text(line)
     with pytest.raises(BadInput, match=says):
         task_named(str(path))
+
+
+def test_a_subject_reaches_the_log_and_splits_a_forecast(tmp_path):
+    path = tmp_path / "sums.jsonl"
+    lines = [
+        {"question": f"{n} + 1?", "answer": str(n + 1), "subject": "small" if n < 6 else "large"} for n in range(12)
+    ] + [{"question": "What is pi?", "answer": "3"}]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    pool = Pool(tuple(ModelSpec(name, "simulated", name, Sampling(), {"accuracy": 0.6}) for name in ("ant", "bee")))
+    log = sample(pool, [task_named(str(path))], 13, 2, tmp_path / "log.parquet").log
+    read = read_log(tmp_path / "log.parquet")
+    assert read.rows["subject"].value_counts(dropna=False).tolist() == [24, 24, 4]
+    assert set(subgroups_of(log, "subject").values()) == {"sums", "sums: large", "sums: small"}
 
 
 @pytest.mark.parametrize(
