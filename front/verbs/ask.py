@@ -10,6 +10,7 @@ from .options import (
     asked_option,
     json_option,
     members_option,
+    read_members,
     rule_option,
     seed_option,
     tie_break_option,
@@ -57,15 +58,12 @@ def command(
     from ..backends.asking import replied
     from ..backends.engine import Request, seed_of
     from ..backends.multiplexer import Multiplexer
-    from ..backends.pool import read_pool
     from ..backends.tasks.kinds import kind_named
     from ..backends.tasks.task import Message, Question
     from ..backends.validation_accuracy import validation_accuracy
     from ..simulate.logfile import read_log
 
-    pool = read_pool(pool_file)
-    if models:
-        pool = pool.only(part.strip() for part in models.split(","))
+    pool = read_members(pool_file, models)
     read = kind_named(answers).read
     names = [spec.name for spec in pool.models]
     log = read_log(pilot) if pilot else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, level_option, members_option, seed_option
+from .options import json_option, level_option, members_option, read_members, seed_option
 
 
 @click.command("compare")
@@ -63,7 +63,6 @@ def command(
     """
     from ..backends.baselines import Setting
     from ..backends.comparison import MOST_FOR_BUDGET, USUAL, compare
-    from ..backends.pool import read_pool
     from ..backends.tasks import task_named
     from ..simulate.errors import unknown_name
     from ..simulate.transitions import course_of, transitions
@@ -80,9 +79,7 @@ def command(
     against = against or ("slm-mux" if "slm-mux" in chosen else chosen[0])
     if against not in chosen:
         raise unknown_name("method to compare against", against, chosen)
-    members = read_pool(pool)
-    if models:
-        members = members.only([*(name.strip() for name in models.split(",")), *([larger] if larger else [])])
+    members = read_members(pool, models, *([larger] if larger else []))
     sizes = Setting((), (), {}, samples, rounds, layers, candidates, prompts=prompts)
     with progress("replies") as bar:
 

@@ -10,6 +10,7 @@ import click
 from ..simulate.errors import BadInput
 
 if TYPE_CHECKING:
+    from ..backends.pool import Pool
     from ..simulate.answers import AnswerLog
 
 
@@ -76,6 +77,14 @@ def read_costs(text: str, log: AnswerLog) -> dict[str, float]:
         raise BadInput(
             f'--costs {text}: not a JSON object of costs; write {{"model": 1.0, ...}}, or tokens for those logged'
         ) from None
+
+
+def read_members(path: str, models: str | None, *also: str) -> Pool:
+    """The pool file's pool, or its models named in ``"a,b"`` and in ``also``."""
+    from ..backends.pool import read_pool
+
+    pool = read_pool(path)
+    return pool.only([*(name.strip() for name in models.split(",")), *also]) if models else pool
 
 
 json_option = click.option(

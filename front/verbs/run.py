@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import terminal
-from .options import asked_option, json_option, members_option, rule_option, seed_option, tie_break_option
+from .options import asked_option, json_option, members_option, read_members, rule_option, seed_option, tie_break_option
 from .watching import watching
 
 
@@ -53,7 +53,6 @@ def command(
 
     from ..backends.deciding import judged, summary
     from ..backends.multiplexer import Multiplexer
-    from ..backends.pool import read_pool
     from ..backends.sampling import sample
     from ..backends.tasks import task_named
     from ..backends.validation_accuracy import validation_accuracy
@@ -61,9 +60,7 @@ def command(
     from ..simulate.errors import BadInput
     from ..simulate.logfile import read_log
 
-    pool = read_pool(pool_file)
-    if models:
-        pool = pool.only(part.strip() for part in models.split(","))
+    pool = read_members(pool_file, models)
     names = [spec.name for spec in pool.models]
     log = read_log(pilot) if pilot else None
     # set up before anything is drawn, so that a rule that cannot decide is refused at once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import terminal
-from .options import json_option, members_option, seed_option
+from .options import json_option, members_option, read_members, seed_option
 from .watching import watching
 
 if TYPE_CHECKING:
@@ -68,13 +68,10 @@ def command(
     Failed requests are retried, then left out and reported, never counted as
     wrong; the exit code is then 1.
     """
-    from ..backends.pool import read_pool
     from ..backends.sampling import sample
     from ..backends.tasks import task_named
 
-    pool = read_pool(pool_file)
-    if models:
-        pool = pool.only(name.strip() for name in models.split(","))
+    pool = read_members(pool_file, models)
     pool = pool.with_sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     pool = pool.with_options(base_url=base_url, api_key_env=api_key_env)
     chosen = [task_named(spec) for spec in tasks]

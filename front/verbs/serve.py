@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from .. import terminal
-from .options import answers_option, asked_option, members_option, rule_option, seed_option, tie_break_option
+from .options import (
+    answers_option,
+    asked_option,
+    members_option,
+    read_members,
+    rule_option,
+    seed_option,
+    tie_break_option,
+)
 
 
 @click.command(
@@ -67,7 +75,6 @@ def command(
 
     from ..backends.fanout import Fanout
     from ..backends.multiplexer import Multiplexer
-    from ..backends.pool import read_pool
     from ..backends.serve import ServeSettings, serving_app
     from ..backends.serve_limits import patient_protocol
     from ..backends.tasks import task_named
@@ -80,9 +87,7 @@ def command(
         raise BadInput(f"--api-key-env {api_key_env}: the variable is not set or empty; put the key there")
     if host not in ("127.0.0.1", "::1", "localhost") and key is None and not no_key:
         raise BadInput(f"--host {host} serves other machines: name a key with --api-key-env, or say --no-key")
-    pool = read_pool(pool_file)
-    if models:
-        pool = pool.only(part.strip() for part in models.split(","))
+    pool = read_members(pool_file, models)
     log = read_log(pilot) if pilot else None
     names = [spec.name for spec in pool.models]
     accuracy = validation_accuracy(log, names)
