@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...simulate.errors import BadInput
 from .benchmark import Benchmark, Hub, asked, records_of, refuse_unknown
 from .mathematics import canonical_expression, final_expression, same_expression
-from .question_files import field_of, short_id
+from .question_files import field_of, short_id, subject_of
 from .task import Question
 
 _INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
@@ -33,13 +33,8 @@ def math_task(argument: str, options: Mapping[str, str]) -> Benchmark:
         if reference is None:
             raise BadInput(f"{place}: no gold answer in 'answer' or in a box of 'solution'")
         name = str(row.get("unique_id") or row.get("id") or short_id(text))
-        subject = row.get("subject", row.get("type"))
-        questions.append(
-            Question(
-                name, asked(text, _INSTRUCTION, style), reference, {"gold": str(gold)},
-                None if subject in (None, "") else str(subject),
-            )
-        )  # fmt: skip
+        prompt, subject = asked(text, _INSTRUCTION, style), subject_of(row, ("subject", "type"))
+        questions.append(Question(name, prompt, reference, {"gold": str(gold)}, subject))
     return Benchmark(
         given.get("name", "math"),
         "math",

@@ -11,9 +11,10 @@ from typing import Any
 from ...simulate.errors import BadInput
 from .benchmark import Benchmark, Hub, asked, records_of, refuse_unknown
 from .letters import LETTERS, option_letter
-from .question_files import field_of, short_id
+from .question_files import field_of, short_id, subject_of
 from .task import Question
 
+_SUBJECTS = ("subject", "category", "Subdomain")
 _HUBS = {
     "gpqa": Hub("Idavidrein/gpqa", "gpqa_diamond", "train"),
     "mmlu": Hub("cais/mmlu", "all", "test"),
@@ -40,7 +41,7 @@ def multiple_choice_task(kind: str, argument: str, options: Mapping[str, str]) -
     style, subject = given.get("style", "chat"), given.get("subject")
     questions = []
     for number, row in enumerate(records.rows, 1):
-        if subject and _subject(row) != subject:
+        if subject and subject_of(row, _SUBJECTS) != subject:
             continue
         questions.append(_question(row, f"{records.source}: row {number}", style))
     if not questions:
@@ -69,12 +70,7 @@ def _question(row: Mapping[str, Any], place: str, style: str) -> Question:
     name = name or short_id(f"{text}\n{shown}")
     instruction = _INSTRUCTION.replace("{letter}", "X")
     prompt = asked(f"{text}\n\n{shown}", instruction, style)
-    return Question(name, prompt, LETTERS[right], {"choices": choices}, _subject(row))
-
-
-def _subject(row: Mapping[str, Any]) -> str | None:
-    found = row.get("subject", row.get("category", row.get("Subdomain")))
-    return None if found in (None, "") else str(found)
+    return Question(name, prompt, LETTERS[right], {"choices": choices}, subject_of(row, _SUBJECTS))
 
 
 def _options(row: Mapping[str, Any], name: str, place: str) -> tuple[list[str], int]:

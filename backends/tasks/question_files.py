@@ -93,6 +93,12 @@ def field_of(row: Mapping[str, Any], names: Iterable[str], place: str) -> Any:
     raise BadInput(f"{place}: has no field {' or '.join(map(repr, names))} (it has {', '.join(map(str, row))})")
 
 
+def subject_of(row: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """What kind of question a row says it is: the first of the fields ``names`` that the row has; None if empty."""
+    found = next((row[name] for name in names if name in row), None)
+    return None if found in (None, "") else str(found)
+
+
 def short_id(text: str) -> str:
     """An id made of a question's own text, so that the order of a file changes no id."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:10]
