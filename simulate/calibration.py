@@ -11,14 +11,14 @@ from scipy.special import expit
 from .answers import AnswerCounts, AnswerLog
 from .cells import tokens_of
 from .diagnostics import convergence, predictive_checks, remarks
-from .difficulty import Channels, Settings, fit_difficulty
+from .difficulty import USUAL, Channels, Settings, fit_difficulty
 from .distractors import BANDS, WrongAnswers, band_of, fit_distractors
 from .errors import BadInput
 from .posterior import Pilot, Posterior
 from .subgroups import subgroups_of
 
 MODELS: dict[str, Settings] = {
-    "joint": Settings(),
+    "joint": USUAL,
     "gaussian": Settings(lumps=1),
     "one-factor": Settings(factors=1),
 }

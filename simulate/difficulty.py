@@ -59,6 +59,10 @@ class Settings(NamedTuple):
     """Draws kept per chain, evenly spaced."""
 
 
+USUAL = Settings()
+"""The size and length that forecasts use unless told otherwise."""
+
+
 class DifficultyDraws(NamedTuple):
     """Posterior draws; the first axis runs over chains, then draws within a chain."""
 
@@ -107,7 +111,7 @@ def _choose(rng: np.random.Generator, weights: Float[np.ndarray, "*batch option"
 def fit_difficulty(
     data: Channels,
     rng: np.random.Generator,
-    settings: Settings = Settings(),  # noqa: B008 - immutable
+    settings: Settings = USUAL,
     progress: Callable[[float], None] | None = None,
     known: DifficultyDraws | None = None,
 ) -> DifficultyDraws:
@@ -326,7 +330,7 @@ class _Sampler:
     def draw_own_scales(self) -> None:
         """Which scale every own part has, with eta integrated out, and how common the scales are."""
         var = self._by_question(np.exp(2 * self.log_sigma))[..., None] * OWN_SCALES
-        log_weight = np.log(self._by_question(self.own)[:, :, self.kind]) + self._fit(var)
+        log_weight = self._by_question(np.log(self.own))[:, :, self.kind] + self._fit(var)
         log_weight -= log_weight.max(-1, keepdims=True)
         which = _choose(self.rng, np.exp(log_weight))
         self.u = OWN_SCALES[which]
